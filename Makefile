@@ -1,0 +1,51 @@
+.DEFAULT_GOAL := help
+.PHONY: help run password reset setup tools test test-fast check format messages
+
+VENV := .venv/bin/python
+
+check messages: export SECRET_KEY = not-needed-for-this
+check messages: export DATABASE_URL = sqlite://:memory:
+
+help: ## print this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 16
+
+run: ## install what is needed and run the site and two schedulers (PORT=8000)
+	@deploy/python -m deploy.run
+
+password: ## give the admin user of `make run` a new password
+	@test -x $(VENV) || { echo "\`make run\` comes first."; exit 1; }
+	@$(VENV) -m deploy.password
+
+reset: ## forget the database and all else that `make run` has kept
+	@deploy/python -m deploy.reset
+
+setup: tools ## install everything that the tests need, also from Debian's packages
+	@$(VENV) -m deploy.packages
+	@$(VENV) -m deploy.install requirements.txt
+
+tools:
+	@deploy/python -m deploy.install requirements/base.txt requirements/dev.txt
+
+test: setup ## run the whole suite, with real processes and servers
+	$(VENV) -m pytest
+	$(VENV) deploy/servers/mariadb.py -- $(VENV) -m pytest -m mariadb
+
+test-fast: tools ## run the tests that need no server and no process of their own
+	$(VENV) -m pytest -m "not acceptance"
+
+check: tools ## format, lint, types, floors, migrations, catalogues
+	@$(VENV) -m deploy.packages gettext
+	$(VENV) -m ruff format --check
+	$(VENV) -m ruff check
+	$(VENV) -m mypy
+	.venv/bin/lint-imports
+	$(VENV) manage.py makemigrations --check --dry-run
+	$(VENV) -m deploy.catalogues check
+
+format: tools ## format the code and mend what the linter can
+	$(VENV) -m ruff format
+	$(VENV) -m ruff check --fix
+
+messages: tools ## bring the message catalogues up to date
+	@$(VENV) -m deploy.packages gettext
+	$(VENV) -m deploy.catalogues write

@@ -1,0 +1,22 @@
+"""Lets tests run with the defaults of the project, whatever `.env` says, on a database file that threads can share."""
+
+import os
+from pathlib import Path
+
+import django
+import environ
+import pytest
+from django.db import connection
+
+# Not left to pytest-django, which would load the settings before this file can say what is in the environment.
+os.environ.setdefault("SECRET_KEY", "not-secret-only-tests-use-it")
+environ.Env.read_env(Path(__file__).parent / ".env.example")
+os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+django.setup()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(tmp_path_factory):
+    """Put SQLite's test database into a file: each connection to one in memory would see a database of its own."""
+    if connection.vendor == "sqlite":
+        connection.settings_dict["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "db.sqlite3")

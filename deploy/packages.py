@@ -1,0 +1,62 @@
+"""Debian packages: installs those that are missing, or says which ones they are."""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+SERVERS = ["mariadb-server-core", "mariadb-client-core"]  # the programs without a service that would start by itself
+BUILD = ["libmariadb-dev", "gcc", "pkg-config"]  # for mysqlclient
+CATALOGUES = ["gettext"]
+QUIET = ["env", "RUNLEVEL=1", "DEBIAN_FRONTEND=noninteractive"]  # asks nothing, starts nothing
+
+
+def main(names: list[str]) -> None:
+    missing = [name for name in names or wanted() if not is_installed(name)]
+    if not missing:
+        return
+    become_root = elevation()
+    if become_root is None or not installed(missing, become_root):
+        sys.exit(f"These Debian packages are missing. As root: apt-get install {' '.join(missing)}")
+
+
+def wanted() -> list[str]:
+    return SERVERS + BUILD + CATALOGUES + headers(sys.base_prefix, Path(sysconfig.get_path("include")))
+
+
+def headers(prefix: str, include: Path) -> list[str]:
+    """Return the package with Python's headers where this Python is Debian's and has none."""
+    if prefix != "/usr" or (include / "Python.h").exists():
+        return []
+    return [f"python{sys.version_info.major}.{sys.version_info.minor}-dev"]
+
+
+def is_installed(name: str) -> bool:
+    if not shutil.which("dpkg-query"):
+        return False
+    query = ["dpkg-query", "--show", "--showformat=${db:Status-Status}", name]
+    return subprocess.run(query, capture_output=True, text=True).stdout == "installed"
+
+
+def elevation() -> list[str] | None:
+    """Return what a command must begin with to run as root; None if this user cannot, or there is no apt."""
+    if not shutil.which("apt-get"):
+        return None
+    if os.geteuid() == 0:
+        return []
+    if shutil.which("sudo") and subprocess.run(["sudo", "-n", "true"], capture_output=True).returncode == 0:
+        return ["sudo", "-n"]
+    return None
+
+
+def installed(names: list[str], become_root: list[str]) -> bool:
+    print(f"Installing Debian packages: {' '.join(names)}", flush=True)
+    apt_get = [*become_root, *QUIET, "apt-get", "-qq"]
+    subprocess.run([*apt_get, "update"])
+    return subprocess.run([*apt_get, "install", "--yes", "--no-install-recommends", *names]).returncode == 0
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

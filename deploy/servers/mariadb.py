@@ -1,0 +1,145 @@
+"""A throw-away MariaDB on a free loopback port; as a command it lends its DATABASE_URL to another command:
+
+python deploy/servers/mariadb.py -- .venv/bin/python -m pytest -m mariadb
+"""
+
+import contextlib
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"  # a plain user's PATH may lack mariadbd
+NAME = "scheduler"
+QUICK = (  # loses on a crash what is thrown away anyway
+    "--innodb-flush-log-at-trx-commit=0",
+    "--innodb-doublewrite=0",
+    "--innodb-log-file-size=32M",
+    "--innodb-buffer-pool-size=64M",
+    "--performance-schema=0",
+    "--skip-log-bin",
+)
+
+
+class MariaDB:
+    """A context with a running server and an empty database, that leaves neither process nor file."""
+
+    def __init__(self, options: Sequence[str] = QUICK) -> None:
+        self.options = options
+
+    def __enter__(self) -> Self:
+        self.user = pwd.getpwuid(os.geteuid()).pw_name
+        self.folder = Path(tempfile.mkdtemp(prefix="mariadb-"))
+        self.port = free_port()
+        self.password = secrets.token_hex(8)
+        try:
+            self._install()
+            self.start()
+        except BaseException:
+            self._remove()
+            raise
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
+        self._remove()
+
+    @property
+    def url(self) -> str:
+        """Return the DATABASE_URL of a user who may make further databases, as Django's tests do."""
+        return f"mysql://{NAME}:{self.password}@127.0.0.1:{self.port}/{NAME}"
+
+    def start(self) -> None:
+        """Start the server, also again after `stop`, on the same port and data; return when it answers."""
+        command = [
+            program("mariadbd"),
+            "--no-defaults",
+            f"--user={self.user}",
+            f"--datadir={self.folder / 'tables'}",
+            f"--socket={self.folder / 'socket'}",
+            f"--init-file={self.folder / 'init.sql'}",
+            "--bind-address=127.0.0.1",
+            f"--port={self.port}",
+            "--max-connections=300",
+            "--skip-name-resolve",
+            "--character-set-server=utf8mb4",
+            *self.options,
+        ]
+        with (self.folder / "log").open("wb") as log:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        try:
+            self._await_greeting()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def _install(self) -> None:
+        (self.folder / "init.sql").write_text(
+            f"CREATE DATABASE IF NOT EXISTS {NAME};\n"
+            f"CREATE USER IF NOT EXISTS {NAME}@'127.0.0.1' IDENTIFIED BY '{self.password}';\n"
+            f"GRANT ALL ON *.* TO {NAME}@'127.0.0.1';\n"
+        )
+        command = [program("mariadb-install-db"), "--no-defaults", f"--datadir={self.folder / 'tables'}"]
+        command += [f"--user={self.user}", "--auth-root-authentication-method=normal", "--skip-test-db"]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if done.returncode:
+            raise RuntimeError(f"MariaDB could not be installed into {self.folder}:\n{done.stdout[-4000:]}")
+
+    def _await_greeting(self) -> None:
+        """Return when the server greets a connection: by then it has run the init file."""
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and self.process.poll() is None:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=5) as client:
+                if client.recv(1):
+                    return
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(timeout=0.02)
+        log = (self.folder / "log").read_text(errors="replace")
+        raise RuntimeError(f"MariaDB did not start:\n{log[-4000:]}")
+
+    def _remove(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def program(name: str) -> str:
+    found = shutil.which(name, path=PATH)
+    if found is None:
+        raise FileNotFoundError(f"{name} is not installed: `make setup` installs it")
+    return found
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def main(arguments: list[str]) -> int:
+    if arguments[:1] != ["--"] or len(arguments) < 2:
+        sys.exit(__doc__)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    with MariaDB() as server:
+        return subprocess.run(arguments[1:], env=os.environ | {"DATABASE_URL": server.url}).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""The sample business app: resumes, and the job that archives them."""

@@ -1,0 +1,1 @@
+"""The ledger and the registry on Django's ORM, and the wrapper through which threads enter Django."""

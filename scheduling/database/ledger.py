@@ -1,0 +1,226 @@
+"""`scheduling.ports.ledger.Ledger` on Django's ORM."""
+
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import replace
+from datetime import datetime
+
+from django.db import DataError, IntegrityError
+from django.db.models import F
+
+from scheduling.database import claiming, configuration, finishing, takeover
+from scheduling.database.clock import DatabaseNow, database_now
+from scheduling.database.jobs import JobReader
+from scheduling.database.opening import OpeningBatch
+from scheduling.database.rows import Rows
+from scheduling.database.transactions import answered, transact
+from scheduling.domain.cluster import Instance as RunningInstance
+from scheduling.domain.errors import BrokenLedger
+from scheduling.domain.errors import gettext_noop as _
+from scheduling.domain.fire import Attempt, ExecutionState, LiveExecution, Look, Result, Verdict
+from scheduling.domain.job import Job
+from scheduling.domain.misfire import Opening
+from scheduling.models import Cursor as CursorRow
+from scheduling.models import Execution, Fire, Instance, Item
+from scheduling.ports.ledger import Cursor, Cursors, TakenBack
+
+BATCH = 200
+FIRES_REMEMBERED = 1_000
+
+
+class DatabaseLedger:
+    """The ledger in the default database. For one thread; every process, and every thread, makes its own."""
+
+    def __init__(self) -> None:
+        self._rows = Rows()
+        self._jobs = JobReader()
+        self._fires: dict[int, Fire] = {}
+
+    # Configuration
+
+    def configure(self, job: Job) -> int:
+        return transact(lambda: configuration.configure(job))
+
+    def retire(self, job: str) -> None:
+        transact(lambda: configuration.retire(configuration.row_of(job)))
+
+    def request(self, job: str, *, key: int, asked_by: str) -> int:
+        return transact(lambda: configuration.request(configuration.row_of(job), key=key, asked_by=asked_by))
+
+    # Reading
+
+    def jobs(self) -> tuple[Job, ...]:
+        with answered():
+            return self._jobs.read()
+
+    def cursors(self) -> Cursors:
+        with answered():
+            now = database_now()
+            rows = CursorRow.objects.filter(job__retired_at__isnull=True)
+            cursors = rows.values_list("job__name", "revision", "enabled", "counted_to")
+            return Cursors(
+                now=now,
+                jobs={n: Cursor(revision=r, enabled=e, counted_to=c) for n, r, e, c in cursors},
+            )
+
+    def live_items(self) -> dict[str, frozenset[int]]:
+        with answered():
+            live = Execution.objects.filter(live=True, item__gte=F("job__sharding_total_count"))
+            pairs = live.values_list("job__name", "item").distinct()
+            items: dict[str, frozenset[int]] = {}
+            for job, item in pairs:
+                items[job] = items.get(job, frozenset()) | {item}
+            return items
+
+    def look(self, jobs: Iterable[str]) -> Look:
+        with answered():
+            names = {id: name for name, id in self._rows.jobs(jobs).items()}
+            now = database_now()
+            held = Item.objects.filter(job__in=names, execution_id__isnull=False).values_list("job_id", "number")
+            live = Execution.objects.filter(live=True, job__in=names).values_list(*_LOOK)
+            executions = tuple(_live_execution(names, *row) for row in live)
+            return Look(now=now, executions=executions, held=frozenset((names[job], item) for job, item in held))
+
+    # Instances
+
+    def enter(self, instance: RunningInstance) -> None:
+        with answered():
+            Instance.objects.update_or_create(
+                id=instance.id,
+                defaults={
+                    "host": instance.host,
+                    "pid": instance.pid,
+                    "tzdata": instance.tzdata,
+                    "started_at": instance.started_at,
+                },
+            )
+
+    def join(self, instance: str) -> None:
+        with answered():
+            Instance.objects.filter(id=instance, joined_at__isnull=True).update(joined_at=DatabaseNow())
+
+    def joined(self) -> frozenset[str]:
+        with answered():
+            alive = Instance.objects.filter(joined_at__isnull=False, died_at__isnull=True)
+            return frozenset(alive.values_list("id", flat=True))
+
+    def die(self, instance: str, *, by: str) -> bool:
+        def declare() -> bool:
+            alive = Instance.objects.filter(id=instance, died_at__isnull=True, joined_at__isnull=False)
+            return bool(alive.update(died_at=DatabaseNow(), died_by=by))
+
+        return transact(declare)
+
+    # One fire
+
+    def open(self, openings: Sequence[Opening], *, by: str) -> frozenset[str]:
+        jobs = self._rows.jobs(opening.job.name for opening in openings)
+        try:
+            batch = transact(lambda: self._open(OpeningBatch(openings, jobs, by)))
+        except IntegrityError as error:
+            raise BrokenLedger(_("a fire to open is in the ledger already: %(error)s"), error=error) from error
+        if batch.ended:
+            self.settle(batch.ended)
+        return batch.won()
+
+    def _open(self, batch: OpeningBatch) -> OpeningBatch:
+        batch.lock()
+        if batch.by_job:
+            batch.move_cursors()
+            batch.insert()
+        return batch
+
+    def claim(self, executions: Sequence[LiveExecution], *, by: str, claim: str) -> tuple[Attempt, ...]:
+        def claim_all() -> list[Execution]:
+            claiming.claim_all(executions, self._rows, by, claim)
+            return list(claiming.claimed(claim))
+
+        try:
+            return self._attempts(transact(claim_all))
+        except claiming.ClaimRefused:
+            return ()
+
+    def claimed(self, claim: str) -> tuple[Attempt, ...]:
+        with answered():
+            return self._attempts(list(claiming.claimed(claim)))
+
+    def finish(self, results: Sequence[Result]) -> dict[int, Verdict]:
+        verdicts: dict[int, Verdict] = {}
+        for start in range(0, len(results), BATCH):
+            verdicts |= self._finish(results[start : start + BATCH])
+        return verdicts
+
+    def _finish(self, results: Sequence[Result]) -> dict[int, Verdict]:
+        try:
+            return transact(lambda: finishing.write_results(results, self._rows))
+        except DataError as error:
+            if len(results) > 1:
+                return {execution: verdict for r in results for execution, verdict in self._finish([r]).items()}
+            # One message that this database cannot store must not keep its item, nor the others of its batch.
+            unstored = replace(results[0], message=f"the message could not be stored: {str(error)!a}"[:500])
+            return transact(lambda: finishing.write_results([unstored], self._rows))
+
+    def progress(self, done: Mapping[Attempt, tuple[int, int]]) -> None:
+        with answered():
+            for attempt, (made, total) in done.items():
+                running = Execution.objects.filter(id=attempt.execution, token=attempt.token, live=True)
+                running.update(progress_done=made, progress_total=total)
+
+    def settle(self, fires: Iterable[int] | None = None) -> int:
+        ids = None if fires is None else sorted(fires)
+        return transact(lambda: finishing.settle_fires(ids))
+
+    def take_over(self) -> tuple[TakenBack, ...]:
+        with answered():
+            if not takeover.orphans().exists():
+                return ()
+        return transact(lambda: takeover.take_back(takeover.orphans()))
+
+    def audit(self, instance: str, running: Set[int]) -> tuple[TakenBack, ...]:
+        return transact(lambda: takeover.take_back(takeover.not_running(instance, running)))
+
+    def _attempts(self, executions: Sequence[Execution]) -> tuple[Attempt, ...]:
+        names = self._rows.names(execution.job_id for execution in executions)
+        fires = self._fires_of(executions)
+        return tuple(_attempt(e, fires[e.fire_id], names[e.job_id]) for e in executions)
+
+    def _fires_of(self, executions: Sequence[Execution]) -> Mapping[int, Fire]:
+        missing = {execution.fire_id for execution in executions} - self._fires.keys()
+        if len(self._fires) + len(missing) > FIRES_REMEMBERED:
+            self._fires.clear()
+            missing = {execution.fire_id for execution in executions}
+        for fire in Fire.objects.filter(id__in=sorted(missing)) if missing else ():
+            fire.parameters = {int(item): parameter for item, parameter in fire.parameters.items()}
+            self._fires[fire.id] = fire
+        return self._fires
+
+
+_LOOK = ("id", "job_id", "item", "fire__fire_time", "fire__run", "due_at", "state")
+
+
+def _live_execution(
+    names: Mapping[int, str], id: int, job: int, item: int, fire_time: datetime, run: int, due_at: datetime, state: str
+) -> LiveExecution:
+    return LiveExecution(
+        execution=id,
+        job=names[job],
+        item=item,
+        fire_time=fire_time,
+        run=run,
+        due_at=due_at,
+        state=ExecutionState(state),
+    )
+
+
+def _attempt(execution: Execution, fire: Fire, job: str) -> Attempt:
+    return Attempt(
+        execution=execution.id,
+        fire=fire.id,
+        job=job,
+        item=execution.item,
+        token=execution.token or 0,
+        number=execution.attempt,
+        fire_time=fire.fire_time,
+        run=fire.run,
+        total=fire.total,
+        parameters=fire.parameters,
+    )

@@ -1,0 +1,176 @@
+"""Opening: the cursor moves in the same transaction that writes the fires it passes."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
+
+from django.db.models import QuerySet
+
+from scheduling.database.clock import database_now
+from scheduling.domain.fire import ExecutionState, FireState, Reason
+from scheduling.domain.job import Misfire
+from scheduling.domain.misfire import FIRE_ALL_AGE, FIRE_ALL_MOST, Opening
+from scheduling.models import Cursor, Execution, Fire, Item
+
+BATCH = 200
+"""Rows a statement: fewer cost more round trips, more are slower in MariaDB (measured)."""
+
+
+class OpeningBatch:
+    """What one transaction opens: call `lock`, and if that leaves something to open, `move_cursors` and `insert`."""
+
+    def __init__(self, openings: Sequence[Opening], jobs: Mapping[str, int], by: str) -> None:
+        self.by = by
+        self.by_job = {jobs[opening.job.name]: opening for opening in openings}
+        self.ended: set[int] = set()
+
+    def won(self) -> frozenset[str]:
+        """Return the names of the jobs that are opened."""
+        return frozenset(opening.job.name for opening in self.by_job.values())
+
+    def lock(self) -> None:
+        """Lock the cursors, in order, and keep the openings that their cursors still allow."""
+        cursors = list(Cursor.objects.select_for_update().filter(job__in=self.by_job).order_by("job_id"))
+        self.now = database_now()
+        self.by_job = {c.job_id: self.by_job[c.job_id] for c in cursors if self._allows(c, self.by_job[c.job_id])}
+
+    def _allows(self, cursor: Cursor, opening: Opening) -> bool:
+        same_job = cursor.enabled and cursor.revision == opening.job.revision
+        return same_job and cursor.counted_to < opening.counted_to <= self.now
+
+    def move_cursors(self) -> None:
+        """Account for the fire times up to each opening's `counted_to`."""
+        times = sorted((opening.counted_to, job) for job, opening in self.by_job.items())
+        for counted_to, pairs in groupby(times, key=lambda pair: pair[0]):
+            Cursor.objects.filter(job__in=[job for _, job in pairs]).update(counted_to=counted_to)
+
+    def insert(self) -> None:
+        """Insert fires and executions, and apply the misfire policies to what was opened before and not claimed.
+
+        Afterwards `ended` has the fires that may have nothing left to run.
+        """
+        Fire.objects.bulk_create(self._fires(), BATCH)
+        # MySQL gives no ids back.
+        opened = Fire.objects.filter(job__in=self.by_job, fire_time__in=self._fire_times(), run=0)
+        self.ids = {(job, time): id for job, time, id in opened.values_list("job_id", "fire_time", "id")}
+        Fire.objects.bulk_create(self._missed(), BATCH)
+        Execution.objects.bulk_create(self._executions(), BATCH)
+        self._cancel_unclaimed()
+
+    def _fires(self) -> list[Fire]:
+        return [
+            self._fire(job, opening, fire_time=fire_time, state=FireState.OPEN, unsettled=True)
+            for job, opening in self.by_job.items()
+            for fire_time in opening.fires
+        ]
+
+    def _missed(self) -> list[Fire]:
+        return [
+            self._fire(
+                job,
+                opening,
+                fire_time=missed.last,
+                state=missed.state,
+                reason=missed.reason,
+                missed_count=missed.count,
+                first_missed=missed.first,
+                coalesced_into_id=self._into(job, opening) if missed.state == FireState.COALESCED else None,
+                settled_at=self.now,
+            )
+            for job, opening in self.by_job.items()
+            if (missed := opening.missed)
+        ]
+
+    def _fire(self, job: int, opening: Opening, **fields: object) -> Fire:
+        return Fire(
+            job_id=job,
+            revision=opening.job.revision,
+            total=opening.job.sharding_total_count,
+            parameters={str(item): parameter for item, parameter in opening.job.item_parameters.items()},
+            opened_at=self.now,
+            opener=self.by,
+            **fields,
+        )
+
+    def _fire_times(self) -> list[datetime]:
+        return sorted({fire_time for opening in self.by_job.values() for fire_time in opening.fires})
+
+    def _into(self, job: int, opening: Opening) -> int | None:
+        return self.ids[job, opening.fires[-1]] if opening.fires else None
+
+    def _executions(self) -> Iterable[Execution]:
+        held = self._held()
+        for job, opening in self.by_job.items():
+            for fire_time in opening.fires:
+                fire = self.ids[job, fire_time]
+                for item in range(opening.job.sharding_total_count):
+                    if (job, item) in held:
+                        self.ended.add(fire)
+                        yield _execution(job, fire, item, fire_time, **_cancelled(Reason.STILL_RAN, self.now))
+                    else:
+                        yield _execution(job, fire, item, fire_time, state=ExecutionState.PENDING, live=True)
+
+    def _held(self) -> set[tuple[int, int]]:
+        skipping = [job for job, opening in self.by_job.items() if opening.job.misfire is Misfire.SKIP]
+        rows = Item.objects.filter(job__in=skipping, execution_id__isnull=False)
+        return set(rows.values_list("job_id", "number")) if skipping else set()
+
+    def _cancel_unclaimed(self) -> None:
+        late = self._late(self._unclaimed().filter(job__in=self._opened_jobs()))
+        if not late:
+            return
+        # Whoever changes an execution's state holds its item, so a claim is either done by now or has to wait.
+        items = Item.objects.filter(job__in={row.job_id for row in late}, number__in={row.item for row in late})
+        list(items.select_for_update().order_by("id").values_list("id"))
+        for job, rows in groupby(sorted(late, key=_job), key=_job):
+            self._cancel(self.by_job[job], job, list(rows))
+
+    def _opened_jobs(self) -> list[int]:
+        return [job for job, opening in self.by_job.items() if opening.fires]
+
+    def _unclaimed(self) -> "QuerySet[Execution]":
+        unclaimed = Execution.objects.filter(live=True, state=ExecutionState.PENDING, attempt=0, fire__run=0)
+        return unclaimed.select_related("fire").order_by("-fire__fire_time")
+
+    def _late(self, unclaimed: Iterable[Execution]) -> list[Execution]:
+        kept: dict[tuple[int, int], int] = defaultdict(int)
+        late = []
+        for row in unclaimed:
+            opening = self.by_job[row.job_id]
+            key = (row.job_id, row.item)
+            if opening.job.misfire is not Misfire.FIRE_ALL:
+                stays = row.fire.fire_time in opening.fires
+            else:
+                stays = kept[key] < FIRE_ALL_MOST and row.fire.fire_time >= self.now - FIRE_ALL_AGE
+            kept[key] += stays
+            late += [] if stays else [row]
+        return late
+
+    def _cancel(self, opening: Opening, job: int, rows: Sequence[Execution]) -> None:
+        reason = _REASONS[opening.job.misfire]
+        late = self._unclaimed().filter(id__in=[row.id for row in rows]).order_by()
+        late.update(**_cancelled(reason, self.now))
+        fires = {row.fire_id for row in rows}
+        if opening.job.misfire is Misfire.FIRE_ONCE:
+            Fire.objects.filter(id__in=fires).update(coalesced_into=self._into(job, opening))
+        self.ended |= fires
+
+
+_REASONS = {
+    Misfire.SKIP: Reason.STILL_RAN,
+    Misfire.FIRE_ONCE: Reason.COALESCED,
+    Misfire.FIRE_ALL: Reason.TOO_OLD,
+}
+
+
+def _job(execution: Execution) -> int:
+    return execution.job_id
+
+
+def _execution(job: int, fire: int, item: int, due_at: datetime, **fields: object) -> Execution:
+    return Execution(job_id=job, fire_id=fire, item=item, due_at=due_at, **fields)
+
+
+def _cancelled(reason: Reason, now: datetime) -> dict[str, object]:
+    return {"state": ExecutionState.CANCELLED, "live": None, "finished_at": now, "reason": reason}

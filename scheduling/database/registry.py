@@ -1,0 +1,157 @@
+"""`scheduling.ports.registry.Registry` in the database: for one machine, where there is no ZooKeeper.
+
+    Registration  instance → document, seen_at     a session; ended once seen_at is older than the session timeout
+    Leadership    instance, epoch, serial           one row; the epoch grows with each new leader
+    Assignment    job → instance → ranges of items  written under the epoch
+
+The published jobs are the rows of `Job` themselves.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import F, QuerySet
+
+from scheduling.database.clock import DatabaseNow
+from scheduling.database.jobs import JobReader
+from scheduling.database.rows import Rows
+from scheduling.database.transactions import answered, transact
+from scheduling.domain.cluster import Cluster, Instance, from_ranges, to_ranges
+from scheduling.domain.errors import LedgerUnavailable, RegistryUnavailable, SessionExpired
+from scheduling.domain.errors import gettext_noop as _
+from scheduling.domain.job import Job
+from scheduling.models import Assignment, Leadership, Registration
+
+SESSION_TIMEOUT = 5.0
+
+
+class DatabaseRegistry:
+    """One instance's session in the default database."""
+
+    def __init__(self, *, session_timeout: float = SESSION_TIMEOUT) -> None:
+        self.session_timeout = session_timeout
+        self._id = ""
+        self._rows = Rows()
+        self._jobs = JobReader()
+        self._assignments: tuple[int, dict[str, dict[int, str]]] = (-1, {})
+
+    def register(self, instance: Instance) -> None:
+        self._id = instance.id
+        with available():
+            Registration.objects.update_or_create(
+                instance=instance.id, defaults={"document": to_document(instance), "seen_at": DatabaseNow()}
+            )
+
+    def beat(self) -> None:
+        with available():
+            kept = self._living().filter(instance=self._id).update(seen_at=DatabaseNow())
+        if not kept:
+            raise SessionExpired(_("the session of instance %(instance)s has ended"), instance=self._id)
+
+    def leave(self) -> None:
+        with available():
+            Leadership.objects.filter(instance=self._id).update(instance="")
+            Registration.objects.filter(instance=self._id).delete()
+
+    def cluster(self) -> Cluster:
+        with available():
+            documents = self._living().values_list("instance", "document")
+            instances = {id: from_document(id, document) for id, document in documents}
+            leader, epoch, serial = self._leadership()
+            return Cluster(
+                instances=instances,
+                leader=leader if leader in instances else None,
+                epoch=epoch,
+                jobs={job.name: job for job in self._jobs.read()},
+                assignments=self._read_assignments(serial),
+            )
+
+    def campaign(self) -> None:
+        def stand() -> None:
+            Leadership.objects.get_or_create(id=1)
+            leadership = Leadership.objects.select_for_update().get(id=1)
+            if not self._living().filter(instance=leadership.instance).exists():
+                Leadership.objects.filter(id=1).update(instance=self._id, epoch=F("epoch") + 1)
+
+        with available():
+            transact(stand)
+            self._expired().delete()
+
+    def publish(self, jobs: Iterable[Job], *, epoch: int) -> bool:
+        with available():
+            return transact(lambda: self._leads(epoch))
+
+    def assign(self, assignments: Mapping[str, Mapping[int, str]], *, epoch: int) -> bool:
+        with available():
+            ids = self._rows.jobs(assignments)
+            return transact(lambda: self._leads(epoch) and self._write(assignments, ids, epoch))
+
+    def _write(self, assignments: Mapping[str, Mapping[int, str]], ids: Mapping[str, int], epoch: int) -> bool:
+        for job, owners in assignments.items():
+            if owners:
+                document = {"epoch": epoch, "document": to_ranges(owners)}
+                Assignment.objects.update_or_create(job_id=ids[job], defaults=document)
+            else:
+                Assignment.objects.filter(job_id=ids[job]).delete()
+        Leadership.objects.filter(id=1).update(serial=F("serial") + 1)
+        return True
+
+    def _leads(self, epoch: int) -> bool:
+        # Locked, so that no other leader can be elected before this transaction ends.
+        mine = Leadership.objects.select_for_update().filter(id=1, instance=self._id, epoch=epoch)
+        return bool(list(mine)) and self._living().filter(instance=self._id).exists()
+
+    def _leadership(self) -> tuple[str, int, int]:
+        return Leadership.objects.filter(id=1).values_list("instance", "epoch", "serial").first() or ("", 0, 0)
+
+    def _read_assignments(self, serial: int) -> dict[str, dict[int, str]]:
+        if self._assignments[0] != serial:
+            rows = Assignment.objects.values_list("job__name", "document")
+            self._assignments = (serial, {job: from_ranges(document) for job, document in rows})
+        return self._assignments[1]
+
+    def _living(self) -> "QuerySet[Registration]":
+        return Registration.objects.filter(seen_at__gte=self._oldest())
+
+    def _expired(self) -> "QuerySet[Registration]":
+        return Registration.objects.filter(seen_at__lt=self._oldest())
+
+    def _oldest(self) -> Any:
+        return DatabaseNow() - timedelta(seconds=self.session_timeout)
+
+
+@contextmanager
+def available() -> Iterator[None]:
+    """Turn a missing answer of the database into `RegistryUnavailable`."""
+    try:
+        with answered():
+            yield
+    except LedgerUnavailable as error:
+        raise RegistryUnavailable(_("the registry in the database gave no answer: %(error)s"), error=error) from error
+
+
+def to_document(instance: Instance) -> dict[str, Any]:
+    """Write what the others see of an instance."""
+    return {
+        "host": instance.host,
+        "pid": instance.pid,
+        "started_at": instance.started_at.isoformat(),
+        "handlers": sorted(instance.handlers),
+        "tzdata": instance.tzdata,
+        "draining": instance.draining,
+    }
+
+
+def from_document(id: str, document: Mapping[str, Any]) -> Instance:
+    """Read what `to_document` wrote."""
+    return Instance(
+        id=id,
+        host=document["host"],
+        pid=document["pid"],
+        started_at=datetime.fromisoformat(document["started_at"]),
+        handlers=frozenset(document["handlers"]),
+        tzdata=document["tzdata"],
+        draining=document["draining"],
+    )

@@ -1,0 +1,48 @@
+"""Which row a job or an item is: rows of both are kept for ever, so an id once read holds."""
+
+from collections.abc import Iterable
+
+from scheduling.domain.errors import UnknownJob
+from scheduling.models import Item, Job
+
+Key = tuple[str, int]
+"""A job's name and the number of one of its items."""
+
+
+class Rows:
+    """The ids of jobs and items by their names, read once."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[str, int] = {}
+        self._items: dict[Key, int] = {}
+
+    def jobs(self, names: Iterable[str]) -> dict[str, int]:
+        """Return name → id; raise `UnknownJob`."""
+        wanted = list(names)
+        if any(name not in self._jobs for name in wanted):
+            self._jobs.update(Job.objects.values_list("name", "id"))
+        for name in wanted:
+            if name not in self._jobs:
+                raise UnknownJob(name)
+        return {name: self._jobs[name] for name in wanted}
+
+    def names(self, ids: Iterable[int]) -> dict[int, str]:
+        """Return id → name of these jobs."""
+        names = {id: name for name, id in self._jobs.items()}
+        wanted = set(ids)
+        if wanted - names.keys():
+            self._jobs.update(Job.objects.values_list("name", "id"))
+            names = {id: name for name, id in self._jobs.items()}
+        return {id: names[id] for id in wanted}
+
+    def items(self, keys: Iterable[Key]) -> dict[Key, int]:
+        """Return (job, number) → id of the item's row."""
+        wanted = list(keys)
+        if missing := sorted({job for job, number in wanted if (job, number) not in self._items}):
+            self._read_items(self.jobs(missing))
+        return {key: self._items[key] for key in wanted}
+
+    def _read_items(self, jobs: dict[str, int]) -> None:
+        names = {id: name for name, id in jobs.items()}
+        rows = Item.objects.filter(job_id__in=names).values_list("job_id", "number", "id")
+        self._items.update({(names[job], number): id for job, number, id in rows})

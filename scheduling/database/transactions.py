@@ -1,0 +1,57 @@
+"""Short transactions that are repeated when the database asks for it, and say so when its answer is unknown."""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+
+from scheduling.domain.errors import LedgerUnavailable
+from scheduling.domain.errors import gettext_noop as _
+
+Result = TypeVar("Result")
+
+TRIES = 5
+LOCKED = {1205, 1213, "40P01", "55P03"}
+"""MySQL's lock wait timeout and deadlock, PostgreSQL's deadlock and lock not available; SQLite has words only."""
+
+
+def transact(function: Callable[[], Result]) -> Result:
+    """Run `function` in an outermost transaction and return its result; it may run several times.
+
+    Raise `LedgerUnavailable` when the connection broke: the transaction may have been committed or not.
+    """
+    for _try in range(TRIES - 1):
+        try:
+            with transaction.atomic(durable=True):
+                return function()
+        except OperationalError as error:
+            if not is_locked(error):
+                raise _unavailable(error) from error
+        # Not worth waking for; the random part keeps two that met from meeting again.
+        time.sleep(random.uniform(0.005, 0.05))
+    with answered(), transaction.atomic(durable=True):
+        return function()
+
+
+@contextmanager
+def answered() -> Iterator[None]:
+    """Turn a missing answer of the database into `LedgerUnavailable`; the next statement opens a new connection."""
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise _unavailable(error) from error
+
+
+def is_locked(error: DatabaseError) -> bool:
+    """Did others hold a lock for too long, so that the same transaction may be run again?"""
+    code = getattr(error.__cause__, "sqlstate", None) or (error.args[0] if error.args else None)
+    return code in LOCKED or (connection.vendor == "sqlite" and "locked" in str(error))
+
+
+def _unavailable(error: OperationalError | InterfaceError) -> LedgerUnavailable:
+    if not connection.in_atomic_block:
+        connection.close()
+    return LedgerUnavailable(_("the database gave no answer: %(error)s"), error=error)

@@ -1,0 +1,176 @@
+"""One instance: put together here, run until a signal says otherwise."""
+
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from argparse import ArgumentParser
+from datetime import UTC, datetime
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.utils.translation import gettext as _
+
+from scheduling.checks import connection_limit_warnings
+from scheduling.database.fence import DatabaseFence
+from scheduling.database.ledger import DatabaseLedger
+from scheduling.database.registry import DatabaseRegistry
+from scheduling.database.threads import on_ledger_thread, on_worker_thread
+from scheduling.domain.cluster import Instance
+from scheduling.models import Registration
+from scheduling.runtime.executor import DEFAULT_WORKERS, ThreadWorkers
+from scheduling.runtime.handlers import HANDLERS
+from scheduling.runtime.identity import new_id, tzdata_version
+from scheduling.runtime.membership import Membership
+from scheduling.runtime.node import Node
+from scheduling.runtime.session import Session, keep_alive
+
+logger = logging.getLogger("scheduling.runscheduler")
+
+DRAIN_SECONDS = 60
+EXIT_LEFT_BEHIND = 3
+
+
+class Command(BaseCommand):
+    """Run one instance of the scheduler in the foreground."""
+
+    help = _(
+        "Run one instance of the scheduler, in the foreground; start one per node. SIGTERM or SIGINT drains: nothing "
+        "new is claimed, what runs ends (up to 60 s) and the items go to others. A second signal stops at once. "
+        "Exit codes: 0 drained, 1 could not start, 2 wrong usage, 3 stopped with executions left behind, "
+        "which other instances take over."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--workers",
+            type=int,
+            default=DEFAULT_WORKERS,
+            help=_("how many executions may run at one time, 1 to 1000 (default: %(default)s)"),
+        )
+
+    def handle(self, *args: Any, workers: int, **options: Any) -> None:
+        if not 1 <= workers <= 1000:
+            raise CommandError(_("--workers %(workers)s is outside 1-1000") % {"workers": workers}, returncode=2)
+        if not settings.LOGGING:
+            logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        self._look_at_database(workers)
+        sys.exit(Instancehood(workers).run())
+
+    def _look_at_database(self, workers: int) -> None:
+        try:
+            check_migrated()
+            for warning in connection_limit_warnings(workers, Registration.objects.count() + 1):
+                logger.warning("%s (%s)", warning.msg, warning.hint)
+        except DatabaseError as error:
+            logger.warning("the database gives no answer yet: %s", error)
+        finally:
+            connection.close()
+
+
+def check_migrated() -> None:
+    """Raise `CommandError` unless the tables of this app are as its code knows them."""
+    executor = MigrationExecutor(connection)
+    targets = [key for key in executor.loader.graph.leaf_nodes() if key[0] == "scheduling"]
+    if missing := executor.migration_plan(targets):
+        raise CommandError(
+            _("%(count)s migrations are not applied: run `manage.py migrate` first") % {"count": len(missing)},
+            returncode=1,
+        )
+
+
+class Instancehood:
+    """The life of one instance: its threads, and what signals do to it."""
+
+    def __init__(self, workers: int) -> None:
+        self._wake = threading.Event()
+        self._stopped = threading.Event()
+        self._draining = threading.Event()
+        clock = time.monotonic
+        registry = DatabaseRegistry()
+        ledger = DatabaseLedger()
+        self._session = Session(registry, clock)
+        self._workers = ThreadWorkers(workers, enter=on_worker_thread, wake=self._wake.set)
+        self._membership = Membership(
+            this_instance(), ledger=ledger, registry=registry, session=self._session, clock=clock
+        )
+        self._node = Node(
+            membership=self._membership,
+            ledger=ledger,
+            fence=DatabaseFence(),
+            workers=self._workers,
+            handlers=HANDLERS,
+            clock=clock,
+            new_id=new_id,
+        )
+
+    def run(self) -> int:
+        """Run until drained, and return the exit code."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        heart = threading.Thread(target=on_ledger_thread, args=(self._beat,), name="heart", daemon=True)
+        loop = threading.Thread(target=on_ledger_thread, args=(self._loop,), name="scheduling", daemon=True)
+        heart.start()
+        loop.start()
+        while loop.is_alive():
+            # Signals are handled on this thread, which holds no lock that a handler could want.
+            loop.join(timeout=1)
+        return self._end()
+
+    def _beat(self) -> None:
+        keep_alive(self._session, self._stopped)
+
+    def _loop(self) -> None:
+        while not self._draining.is_set():
+            self._wake.wait(self._node.tick())
+            self._wake.clear()
+        self._drain()
+
+    def _drain(self) -> None:
+        logger.info("draining: %s executions still run", self._node.running())
+        self._node.drain()
+        until = time.monotonic() + DRAIN_SECONDS
+        while not self._node.is_drained() and time.monotonic() < until:
+            self._wake.wait(min(self._node.tick(), 0.2))
+            self._wake.clear()
+        if not self._node.running():
+            self._node.leave()
+
+    def _end(self) -> int:
+        self._stopped.set()
+        left = self._node.running()
+        logger.info("stopped with %s executions left behind", left) if left else logger.info("drained")
+        if left:
+            # The pool would wait at exit for threads that may never end.
+            leave_behind()
+        return 0
+
+    def _on_signal(self, number: int, _frame: object) -> None:
+        if self._draining.is_set():
+            leave_behind()
+        self._draining.set()
+        self._wake.set()
+
+
+def leave_behind() -> None:
+    """End this process at once; what it runs is taken over once its session has ended."""
+    sys.stderr.flush()
+    os._exit(EXIT_LEFT_BEHIND)
+
+
+def this_instance() -> Instance:
+    """Describe this process as the others see it."""
+    return Instance(
+        id=new_id(),
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        started_at=datetime.now(UTC),
+        handlers=frozenset(HANDLERS),
+        tzdata=tzdata_version(),
+    )

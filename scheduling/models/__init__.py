@@ -1,0 +1,18 @@
+"""The tables: what people configure, the ledger, and the registry of one machine."""
+
+from scheduling.models.job import Job
+from scheduling.models.ledger import Cursor, Execution, Fire, Instance, Item, Marker
+from scheduling.models.registry import Assignment, Leadership, Registration
+
+__all__ = [
+    "Assignment",
+    "Cursor",
+    "Execution",
+    "Fire",
+    "Instance",
+    "Item",
+    "Job",
+    "Leadership",
+    "Marker",
+    "Registration",
+]

@@ -1,0 +1,152 @@
+"""The job as people configure it."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext_lazy as _
+
+from scheduling.domain import job as domain
+from scheduling.domain.errors import InvalidJob, SchedulingError, UnknownTimeZone
+from scheduling.domain.sharding import strategy_named
+from scheduling.domain.trigger import CronTrigger, DateTrigger, IntervalTrigger, ManualTrigger, Trigger
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class TriggerKind(models.TextChoices):
+    """What tells a job's fire times."""
+
+    CRON = "cron", _("cron expression")
+    INTERVAL = "interval", _("fixed interval")
+    DATE = "date", _("one date")
+    MANUAL = "manual", _("only when somebody asks")
+
+
+TRIGGER_FIELDS: dict[str, str] = {
+    TriggerKind.CRON: "cron",
+    TriggerKind.INTERVAL: "interval",
+    TriggerKind.DATE: "at",
+    TriggerKind.MANUAL: "trigger_kind",
+}
+"""The field that an error of each kind of trigger is shown at."""
+
+
+class Dst(models.TextChoices):
+    """What a cron trigger makes of daylight saving."""
+
+    ONCE = "once", _("every fixed time fires once")
+    QUARTZ = "quartz", _("as Quartz does")
+
+
+STRATEGIES = {
+    "sticky": _("sticky: moves as few items as it can"),
+    "average_allocation": _("average allocation: blocks of neighbours"),
+}
+
+MISFIRES = {
+    domain.Misfire.SKIP: _("Skip"),
+    domain.Misfire.FIRE_ONCE: _("Fire once"),
+    domain.Misfire.FIRE_ALL: _("Fire all"),
+}
+
+
+def default_time_zone() -> str:
+    """Return the project's zone, for new jobs."""
+    return str(settings.TIME_ZONE)
+
+
+class Job(models.Model):
+    """Named recurring work. Rows are saved through `scheduling.database.configuration`, which raises the revision."""
+
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    description = models.CharField(_("description"), max_length=255, blank=True)
+    handler = models.CharField(_("handler"), max_length=100)
+    enabled = models.BooleanField(_("enabled"), default=True)
+    trigger_kind = models.CharField(_("trigger"), max_length=10, choices=TriggerKind.choices, default=TriggerKind.CRON)
+    cron = models.CharField(_("cron expression"), max_length=255, blank=True)
+    time_zone = models.CharField(_("time zone"), max_length=64, default=default_time_zone)
+    dst = models.CharField(_("daylight saving"), max_length=10, choices=Dst.choices, default=Dst.ONCE)
+    interval = models.PositiveIntegerField(_("interval in seconds"), null=True, blank=True)
+    at = models.DateTimeField(_("date"), null=True, blank=True)
+    sharding_total_count = models.PositiveIntegerField(_("sharding total count"), default=1)
+    item_parameters = models.TextField(_("item parameters"), blank=True)
+    strategy = models.CharField(_("sharding strategy"), max_length=200, choices=STRATEGIES, default="sticky")
+    misfire = models.CharField(_("misfire policy"), max_length=10, choices=MISFIRES, default=domain.Misfire.FIRE_ONCE)
+    failover = models.BooleanField(_("failover"), default=True)
+    changed_fields = models.JSONField(default=list, blank=True, editable=False)
+    retired_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = _("job")
+        verbose_name_plural = _("jobs")
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        """Check every field against the domain's rules; an error names the value and the way out."""
+        errors: dict[str, ValidationError] = {}
+        for field, check in self._checks().items():
+            try:
+                check()
+            except UnknownTimeZone as error:
+                errors["time_zone"] = as_validation_error(error)
+            except SchedulingError as error:
+                errors[field] = as_validation_error(error)
+        if errors:
+            raise ValidationError(errors)
+
+    def trigger(self, anchor: datetime = EPOCH) -> Trigger:
+        """Return the domain's trigger; raise `InvalidJob`. Intervals count from `anchor`."""
+        match self.trigger_kind:
+            case TriggerKind.CRON:
+                return CronTrigger(expression=self.cron, time_zone=self.time_zone, dst=self.dst)
+            case TriggerKind.INTERVAL:
+                return IntervalTrigger(seconds=self.interval or 0, anchor=anchor)
+            case TriggerKind.DATE:
+                return DateTrigger(at=self._date())
+            case _:
+                return ManualTrigger()
+
+    def parsed_parameters(self) -> dict[int, str]:
+        """Return {item: parameter}; raise `InvalidJob`."""
+        return domain.parse_item_parameters(self.item_parameters, self.sharding_total_count)
+
+    def as_domain(self) -> domain.Job:
+        """Return the job as the floors below know it; reads the cursor. Raise `InvalidJob`."""
+        return domain.Job(
+            name=self.name,
+            handler=self.handler,
+            trigger=self.trigger(self.cursor.anchor or EPOCH),
+            sharding_total_count=self.sharding_total_count,
+            item_parameters=self.parsed_parameters(),
+            strategy=self.strategy,
+            misfire=domain.Misfire(self.misfire),
+            failover=self.failover,
+            enabled=self.cursor.enabled,
+            revision=self.cursor.revision,
+        )
+
+    def _date(self) -> datetime:
+        if self.at is None:
+            raise InvalidJob(gettext_noop("give the date at which the job fires"))
+        return self.at
+
+    def _checks(self) -> dict[str, Callable[[], object]]:
+        return {
+            "name": lambda: domain.check_name(self.name),
+            TRIGGER_FIELDS[self.trigger_kind]: self.trigger,
+            "sharding_total_count": lambda: domain.check_sharding_total_count(self.sharding_total_count),
+            "item_parameters": self.parsed_parameters,
+            "strategy": lambda: strategy_named(self.strategy),
+        }
+
+
+def as_validation_error(error: SchedulingError) -> ValidationError:
+    """Return the finding as Django's forms show it, in the reader's language."""
+    return ValidationError(gettext(error.message), params=error.params)

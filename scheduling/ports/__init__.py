@@ -1,0 +1,1 @@
+"""What the runtime needs of the world: a ledger and a registry, as protocols, with doubles that live in memory."""

@@ -1,0 +1,145 @@
+"""The ledger: the one place where a start is decided. Every method is one short transaction, or reads.
+
+All methods raise `LedgerUnavailable` when the answer did not come: what was asked may have happened or not.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from scheduling.domain.cluster import Instance
+from scheduling.domain.fire import Attempt, LiveExecution, Look, Result, Verdict
+from scheduling.domain.job import Job
+from scheduling.domain.misfire import Opening
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """How far one job is accounted for. A cursor moves only together with the fires it passes."""
+
+    revision: int
+    enabled: bool
+    counted_to: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursors:
+    """The cursors of all jobs that are not retired, at `now` of the ledger's clock."""
+
+    now: datetime
+    jobs: Mapping[str, Cursor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenBack:
+    """An execution that a dead instance, or a lost claim, had left running."""
+
+    execution: int
+    job: str
+    item: int
+    instance: str
+    lost: bool
+
+
+class Configuration(Protocol):
+    """The side of the ledger where jobs are configured; people use it, instances don't."""
+
+    def configure(self, job: Job) -> int:
+        """Save the job as it is now, move its cursor to now and return its new revision.
+
+        Nothing fires retroactively: one row stands for what was due and unopened under the old trigger. Disabling
+        cancels what is pending or waiting; what runs ends. A retired job is taken up again.
+        """
+
+    def retire(self, job: str) -> None:
+        """Take the job away for good, as far as anyone sees; its items and their tokens stay."""
+
+    def request(self, job: str, *, key: int, asked_by: str) -> int:
+        """Open a manual fire now and return its id; the same `key` again is the same fire.
+
+        Raise `UnknownJob` or `JobDisabled`.
+        """
+
+
+class Ledger(Configuration, Protocol):
+    """What the scheduling thread of an instance asks and does."""
+
+    def jobs(self) -> tuple[Job, ...]:
+        """Return every job that is not retired, as it is configured now."""
+
+    def cursors(self) -> Cursors:
+        """Return how far every job is accounted for."""
+
+    def live_items(self) -> dict[str, frozenset[int]]:
+        """Return job → its items at or above its sharding total count that still have a live execution."""
+
+    def enter(self, instance: Instance) -> None:
+        """Write the row of a new instance, before it registers."""
+
+    def join(self, instance: str) -> None:
+        """Note that the instance has been registered, so that its death may be declared."""
+
+    def joined(self) -> frozenset[str]:
+        """Return the ids of the instances that have joined and are not known to be dead."""
+
+    def die(self, instance: str, *, by: str) -> bool:
+        """Declare a joined instance dead, for good; False if it is already, or had never joined.
+
+        An instance that declares itself has left.
+        """
+
+    def open(self, openings: Sequence[Opening], *, by: str) -> frozenset[str]:
+        """Move each cursor and insert its fires and their pending executions, all or nothing; return the jobs won.
+
+        A job is not won if its cursor has passed, its revision or enabledness is another, or the fire time is after
+        the ledger's clock. The misfire policy is applied to unclaimed executions of the job's earlier fires.
+        """
+
+    def look(self, jobs: Iterable[str]) -> Look:
+        """Return the live executions of these jobs, and their items that are held."""
+
+    def claim(self, executions: Sequence[LiveExecution], *, by: str, claim: str) -> tuple[Attempt, ...]:
+        """Claim all of these executions or none: each item has to be free, and gets a larger token.
+
+        `claim` is an id of this call alone. Raise `InstanceDead` if `by` has been declared dead.
+        """
+
+    def claimed(self, claim: str) -> tuple[Attempt, ...]:
+        """Return what an earlier call of `claim` won and still holds; for when its answer did not come."""
+
+    def finish(self, results: Sequence[Result]) -> dict[int, Verdict]:
+        """Write these results, free their items and return execution → verdict; may be repeated.
+
+        A result counts only with the token that still holds its item.
+        """
+
+    def progress(self, done: Mapping[Attempt, tuple[int, int]]) -> None:
+        """Note attempt → (done, total) for those that still run under their token."""
+
+    def settle(self, fires: Iterable[int] | None = None) -> int:
+        """Settle those of the fires (None: of all) whose executions have all ended; return how many."""
+
+    def take_over(self) -> tuple[TakenBack, ...]:
+        """Free every item that a dead instance holds, or one without a row.
+
+        Its execution is pending again, or lost if the job's failover is off or the job is disabled or retired.
+        """
+
+    def audit(self, instance: str, running: AbstractSet[int]) -> tuple[TakenBack, ...]:
+        """Put back what `instance` holds but does not run, as a claim whose answer was lost leaves it."""
+
+
+class Fence(Protocol):
+    """What the workers use: transactions that count only while the attempt holds its item."""
+
+    def atomic(self, attempt: Attempt) -> AbstractContextManager[None]:
+        """Open an outermost transaction whose last statement checks the token; raise `NoLongerYours` and roll back."""
+
+    def once(self, attempt: Attempt, name: str, function: Callable[[], Any]) -> Any:
+        """Run `function` in such a transaction together with a marker (execution, name) and return its result.
+
+        What it writes happens exactly once per execution. Return None if an earlier attempt has done it.
+        """

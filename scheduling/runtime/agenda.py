@@ -1,0 +1,81 @@
+"""The agenda: when the jobs are due, counted from their cursors and by the ledger's clock."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from scheduling.domain.job import Job
+from scheduling.domain.misfire import Opening, opening
+from scheduling.ports.ledger import Cursor, Cursors
+
+SECOND_OPENERS_WAIT = timedelta(seconds=0.2)
+PEEKS = (timedelta(seconds=0.03), timedelta(seconds=0.08), timedelta(seconds=0.14), SECOND_OPENERS_WAIT)
+"""When, after a fire time, an instance that does not open it itself looks whether it has been opened."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One job, as far as it is accounted for, and when it is due next."""
+
+    cursor: Cursor
+    job: Job | None
+    fire_time: datetime | None
+
+
+class Agenda:
+    """The next fire time of each job, by the last cursors read."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._read_at = 0.0
+        self._now = datetime.min.replace(tzinfo=UTC)
+        self._entries: dict[str, Entry] = {}
+
+    def read(self, jobs: Mapping[str, Job], cursors: Cursors) -> None:
+        """Take over what is published, and the cursors as the ledger has just answered them."""
+        self._read_at = self._clock()
+        self._now = cursors.now
+        self._entries = {name: self._entry(name, jobs.get(name), c) for name, c in cursors.jobs.items()}
+
+    def now(self) -> datetime:
+        """Return the ledger's clock, by this process's monotonic one: behind it by the answer's way, never ahead."""
+        return self._now + timedelta(seconds=self._clock() - self._read_at)
+
+    def seconds_to(self, time: datetime) -> float:
+        """Return the seconds until `time`, below 0 if it has passed."""
+        return (time - self.now()).total_seconds()
+
+    def pass_to(self, name: str, counted_to: datetime) -> None:
+        """Note that a job's cursor has moved."""
+        entry = self._entries.get(name)
+        if entry and counted_to > entry.cursor.counted_to:
+            cursor = replace(entry.cursor, counted_to=counted_to)
+            self._entries[name] = self._entry(name, entry.job, cursor)
+
+    def due(self, names: Iterable[str]) -> dict[str, datetime]:
+        """Return job → fire time of those that are due."""
+        now = self.now()
+        return {name: time for name, time in self.fire_times(names).items() if time <= now}
+
+    def fire_times(self, names: Iterable[str]) -> dict[str, datetime]:
+        """Return job → next fire time, without the jobs that never fire or whose newest revision is not published."""
+        times = {name: self._entries[name].fire_time for name in names if name in self._entries}
+        return {name: time for name, time in times.items() if time is not None}
+
+    def opening(self, name: str) -> Opening | None:
+        """Return what to open of a job now."""
+        entry = self._entries[name]
+        return opening(entry.job, entry.cursor.counted_to, self.now()) if entry.job else None
+
+    def _entry(self, name: str, job: Job | None, cursor: Cursor) -> Entry:
+        known = self._entries.get(name)
+        if known and known.cursor == cursor and known.job is job:
+            return known
+        fires = job is not None and job.revision == cursor.revision and cursor.enabled
+        fire_time = job.trigger.next(cursor.counted_to) if job and fires else None
+        return Entry(cursor=cursor, job=job, fire_time=fire_time)
+
+
+def next_peek(fire_time: datetime, looked_at: datetime) -> datetime | None:
+    """Return when to look next for a fire that another instance opens; None once its opener's time is over."""
+    return next((fire_time + after for after in PEEKS if fire_time + after > looked_at), None)

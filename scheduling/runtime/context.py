@@ -1,0 +1,114 @@
+"""What a handler is given: its item of its fire, and the transactions that count only while the attempt holds it."""
+
+import logging
+import threading
+from collections.abc import Callable, MutableMapping
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Any, TypeVar
+
+from scheduling.domain.fire import Attempt
+from scheduling.ports.ledger import Fence
+
+Result = TypeVar("Result")
+
+
+class Context:
+    """One attempt, as its handler sees it."""
+
+    def __init__(self, attempt: Attempt, fence: Fence, *, instance: str) -> None:
+        self._attempt = attempt
+        self._fence = fence
+        self._cancelled = threading.Event()
+        self._done: tuple[int, int] | None = None
+        self.instance = instance
+        self.log = AttemptLog(logging.getLogger(f"scheduling.job.{attempt.job}"), attempt, instance)
+
+    @property
+    def job(self) -> str:
+        """The job's name."""
+        return self._attempt.job
+
+    @property
+    def fire_time(self) -> datetime:
+        """The instant the trigger named; of a manual fire, when it was asked for. Aware, UTC."""
+        return self._attempt.fire_time
+
+    @property
+    def item(self) -> int:
+        """The sharding item, 0 to `total` - 1."""
+        return self._attempt.item
+
+    @property
+    def total(self) -> int:
+        """The sharding total count that the fire was opened with."""
+        return self._attempt.total
+
+    @property
+    def parameter(self) -> str:
+        """The item's parameter, or an empty text."""
+        return self._attempt.parameters.get(self._attempt.item, "")
+
+    @property
+    def parameters(self) -> dict[int, str]:
+        """The parameters of all items that have one."""
+        return dict(self._attempt.parameters)
+
+    @property
+    def attempt(self) -> int:
+        """1 for the first run of this execution."""
+        return self._attempt.number
+
+    @property
+    def token(self) -> int:
+        """The fencing token: larger than that of every earlier attempt of this job's item."""
+        return self._attempt.token
+
+    @property
+    def cancelled(self) -> bool:
+        """Should the handler stop? Nothing it writes through `atomic` or `once` would count any more."""
+        return self._cancelled.is_set()
+
+    def atomic(self) -> AbstractContextManager[None]:
+        """Open a transaction that is rolled back, with `NoLongerYours`, unless this attempt still holds its item.
+
+        It has to be the outermost one. What it writes happens at most once per attempt, and never after another
+        attempt has begun.
+        """
+        return self._fence.atomic(self._attempt)
+
+    def once(self, name: str, function: Callable[[], Result]) -> Result | None:
+        """Run `function` in such a transaction, exactly once per execution, and return what it returns.
+
+        Return None if an earlier attempt of this execution has done it. `name` tells apart several in one handler.
+        """
+        result: Result | None = self._fence.once(self._attempt, name, function)
+        return result
+
+    def progress(self, done: int, total: int) -> None:
+        """Show how far the handler is; it is written about once a second."""
+        self._done = (done, total)
+
+    def cancel(self) -> None:
+        """Set `cancelled`; for the runtime."""
+        self._cancelled.set()
+
+    def progress_made(self) -> tuple[int, int] | None:
+        """Return the last (done, total); for the runtime."""
+        return self._done
+
+
+class AttemptLog(logging.LoggerAdapter[logging.Logger]):
+    """A logger whose every line begins with job, fire time, item and instance."""
+
+    def __init__(self, logger: logging.Logger, attempt: Attempt, instance: str) -> None:
+        super().__init__(logger)
+        self._where = f"{describe(attempt)} on {instance}"
+
+    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
+        return f"{self._where}: {msg}", kwargs
+
+
+def describe(attempt: Attempt) -> str:
+    """Name an attempt the same way in every log line."""
+    return f"{attempt.job} {attempt.fire_time:%Y-%m-%dT%H:%M:%SZ} item {attempt.item}"

@@ -1,0 +1,128 @@
+"""The workers: a bounded pool of threads that run handlers, and turn whatever comes out of them into results."""
+
+import time
+import traceback
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from queue import Empty, SimpleQueue
+from typing import Any, Protocol
+
+from scheduling.domain.errors import BadResult
+from scheduling.domain.fire import Attempt, ExecutionState, Reason, Result
+from scheduling.runtime.context import Context
+
+DEFAULT_WORKERS = 16
+MESSAGE_BYTES = 64 * 1024
+"""What is kept of a message or a traceback; its end, where the cause is."""
+
+Enter = Callable[[Callable[[], Result]], Result]
+"""Runs a function on a thread as the floor above wants it done."""
+
+
+class Workers(Protocol):
+    """What runs attempts. All methods are for the scheduling thread."""
+
+    def free(self) -> int:
+        """Return how many attempts can be started now."""
+
+    def start(self, context: Context, attempt: Attempt, function: Callable[[Context], Any]) -> None:
+        """Run the function on a worker of its own; its result will be among those `collect` returns."""
+
+    def running(self) -> dict[int, Attempt]:
+        """Return execution → attempt of all that have not been collected."""
+
+    def collect(self) -> list[Result]:
+        """Return the results that have come since the last call."""
+
+    def progress(self) -> dict[Attempt, tuple[int, int]]:
+        """Return the progress that has changed since the last call."""
+
+    def cancel(self) -> None:
+        """Tell every handler that runs that nothing it writes counts any more."""
+
+
+class ThreadWorkers:
+    """Workers that are threads of this process. A thread cannot be ended: a handler that hangs keeps its worker."""
+
+    def __init__(self, count: int, *, enter: Enter, wake: Callable[[], None]) -> None:
+        self._count = count
+        self._enter = enter
+        self._wake = wake
+        self._pool = ThreadPoolExecutor(count, thread_name_prefix="worker")
+        self._results: SimpleQueue[Result] = SimpleQueue()
+        self._running: dict[int, tuple[Attempt, Context]] = {}
+        self._progress: dict[int, tuple[int, int]] = {}
+
+    def free(self) -> int:
+        return self._count - len(self._running)
+
+    def start(self, context: Context, attempt: Attempt, function: Callable[[Context], Any]) -> None:
+        self._running[attempt.execution] = (attempt, context)
+        self._pool.submit(self._work, context, attempt, function)
+
+    def running(self) -> dict[int, Attempt]:
+        return {execution: attempt for execution, (attempt, _) in self._running.items()}
+
+    def collect(self) -> list[Result]:
+        results: list[Result] = []
+        while True:
+            try:
+                result = self._results.get_nowait()
+            except Empty:
+                return results
+            self._running.pop(result.attempt.execution, None)
+            self._progress.pop(result.attempt.execution, None)
+            results.append(result)
+
+    def progress(self) -> dict[Attempt, tuple[int, int]]:
+        changed = {}
+        for execution, (attempt, context) in self._running.items():
+            made = context.progress_made()
+            if made is not None and made != self._progress.get(execution):
+                changed[attempt] = self._progress[execution] = made
+        return changed
+
+    def cancel(self) -> None:
+        for _, context in self._running.values():
+            context.cancel()
+
+    def _work(self, context: Context, attempt: Attempt, function: Callable[[Context], Any]) -> None:
+        began = time.monotonic()
+        try:
+            result = self._enter(lambda: run(context, attempt, function))
+        except BaseException as error:
+            result = _failed(attempt, error)
+        self._results.put(replace(result, took=time.monotonic() - began))
+        self._wake()
+
+
+def run(context: Context, attempt: Attempt, function: Callable[[Context], Any]) -> Result:
+    """Call the handler and return its result, whatever it raises or returns."""
+    try:
+        message = message_of(function(context))
+    except BadResult as error:
+        return Result(attempt=attempt, state=ExecutionState.FAILED, reason=Reason.BAD_RESULT, message=str(error))
+    except BaseException as error:
+        return _failed(attempt, error)
+    return Result(attempt=attempt, state=ExecutionState.SUCCEEDED, message=message)
+
+
+def message_of(returned: object) -> str:
+    """Return what to keep of a handler's return value; raise `BadResult` unless it is a text or None."""
+    if returned is None:
+        return ""
+    if not isinstance(returned, str):
+        raise BadResult(returned)
+    return storable(returned)
+
+
+def storable(text: str) -> str:
+    """Return the text as every database takes it: no NUL, no lone surrogates, at most 64 kB of UTF-8, the last ones."""
+    data = text.replace("\0", "\\0").encode("utf-8", "backslashreplace")
+    return data[-MESSAGE_BYTES:].decode("utf-8", "ignore")
+
+
+def _failed(attempt: Attempt, error: BaseException) -> Result:
+    text = storable("".join(traceback.format_exception(error)))
+    return Result(attempt=attempt, state=ExecutionState.FAILED, reason=Reason.RAISED, message=text)

@@ -1,0 +1,169 @@
+"""This instance among the others: it registers, watches, leads when it is elected, and declares deaths."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from scheduling.domain.cluster import Cluster, Instance, assignments_due, items_of, to_ranges
+from scheduling.domain.errors import RegistryUnavailable
+from scheduling.ports.ledger import Ledger
+from scheduling.ports.registry import Registry
+from scheduling.runtime.session import Session
+from scheduling.runtime.timer import Timer
+
+logger = logging.getLogger("scheduling.node")
+
+WATCH_SECONDS = 0.5
+
+
+class Membership:
+    """What this instance last saw of the cluster, and its part in it."""
+
+    def __init__(
+        self,
+        instance: Instance,
+        *,
+        ledger: Ledger,
+        registry: Registry,
+        session: Session,
+        clock: Callable[[], float],
+    ) -> None:
+        self.instance = instance
+        self.cluster = Cluster()
+        self.mine: Mapping[str, frozenset[int]] = {}
+        self._ledger = ledger
+        self._registry = registry
+        self._session = session
+        self._clock = clock
+        self._timer = Timer(WATCH_SECONDS, clock)
+        self._entered = False
+        self._answered_at = float("-inf")
+        self._seen_since = float("inf")
+
+    def watch(self) -> bool:
+        """Read the registry if it is time to, and do this instance's part; return whether it was read."""
+        if not self._timer.is_due():
+            return False
+        self._timer.restart()
+        try:
+            self._watch()
+        except RegistryUnavailable as error:
+            self._lose_sight(error)
+            return False
+        return True
+
+    def may_start(self) -> bool:
+        """May this instance open and claim: is it registered, surely believed alive, and not draining?"""
+        return self._entered and self._session.is_proved() and not self.instance.draining
+
+    def knows_newest_zones(self) -> bool:
+        """Has no instance newer time zone rules? One with older rules would see other fire times."""
+        return all(other.tzdata <= self.instance.tzdata for other in self.cluster.instances.values())
+
+    def is_registered(self) -> bool:
+        """Did the last reading show this instance?"""
+        return self.instance.id in self.cluster.instances
+
+    def drain(self) -> None:
+        """Ask the leader to give this instance's items to others."""
+        self.instance = replace(self.instance, draining=True)
+        if self._entered:
+            self._session.register(self.instance)
+        self._timer.ring()
+
+    def has_handed_over(self) -> bool:
+        """Are this instance's items with others, or is there nobody to take them?"""
+        others = [i for i in self.cluster.instances.values() if not i.draining and i.id != self.instance.id]
+        return not self.mine or not others
+
+    def leave(self) -> None:
+        """End this instance's part in the cluster; nothing of it may be running any more."""
+        self._ledger.die(self.instance.id, by=self.instance.id)
+        self._session.leave()
+
+    def begin_again(self, id: str) -> None:
+        """Go on as a new instance, as the old one has been declared dead."""
+        logger.error("instance %s has been declared dead; going on as %s", self.instance.id, id)
+        self._session.leave()
+        self.instance = replace(self.instance, id=id)
+        self.mine = {}
+        self._entered = False
+        self._timer.ring()
+
+    def wake(self) -> None:
+        """Read the registry at the next tick."""
+        self._timer.ring()
+
+    def seconds_left(self) -> float:
+        """Return the seconds until the next reading."""
+        return self._timer.left()
+
+    def _watch(self) -> None:
+        self._see(self._registry.cluster())
+        if not self.is_registered():
+            self._register()
+            return
+        if self.cluster.leader is None:
+            self._registry.campaign()
+            self._timer.ring()
+        elif self.cluster.leader == self.instance.id:
+            self._lead()
+        self._bury()
+
+    def _register(self) -> None:
+        if not self._entered:
+            self._ledger.enter(self.instance)
+        self._session.register(self.instance)
+        self._ledger.join(self.instance.id)
+        self._entered = True
+        logger.info("instance %s is registered", self.instance.id)
+        self._timer.ring()
+
+    def _see(self, cluster: Cluster) -> None:
+        now = self._clock()
+        gap = now - self._answered_at > self._session.timeout / 2
+        shown = self.instance.id in cluster.instances
+        if not shown or gap:
+            self._seen_since = float("inf")
+        if shown:
+            self._seen_since = min(self._seen_since, now)
+        self._answered_at = now
+        mine = items_of(self.instance.id, cluster.assignments)
+        self._log_changes(cluster, mine)
+        self.cluster, self.mine = cluster, mine
+
+    def _lose_sight(self, error: RegistryUnavailable) -> None:
+        if self._seen_since != float("inf"):
+            logger.warning("the registry is out of sight: %s", error)
+        self._seen_since = float("inf")
+
+    def _lead(self) -> None:
+        jobs = self._ledger.jobs()
+        if {job.name: job.revision for job in jobs} != {j.name: j.revision for j in self.cluster.jobs.values()}:
+            self._registry.publish(jobs, epoch=self.cluster.epoch)
+        due = assignments_due(jobs, self.cluster, self._ledger.live_items())
+        if due and self._registry.assign(due, epoch=self.cluster.epoch):
+            self._timer.ring()
+
+    def _bury(self) -> None:
+        # After a gap, the others may only be as late in registering again as this instance was.
+        if self._clock() - self._seen_since < self._session.timeout:
+            return
+        for id in sorted(self._ledger.joined() - self.cluster.instances.keys()):
+            if self._ledger.die(id, by=self.instance.id):
+                logger.warning("instance %s is gone: declared dead", id)
+
+    def _log_changes(self, cluster: Cluster, mine: Mapping[str, frozenset[int]]) -> None:
+        if cluster.leader and cluster.leader != self.cluster.leader:
+            you = " (this instance)" if cluster.leader == self.instance.id else ""
+            logger.info("leader is %s%s, epoch %s", cluster.leader, you, cluster.epoch)
+        for job in sorted(mine.keys() | self.mine.keys()):
+            before, after = self.mine.get(job, frozenset()), mine.get(job, frozenset())
+            for word, items in (("gained", after - before), ("lost", before - after)):
+                if items:
+                    logger.info("%s items %s: %s on %s", job, word, _in_words(items), self.instance.id)
+
+
+def _in_words(items: frozenset[int]) -> str:
+    ranges = to_ranges(dict.fromkeys(items, "")).get("", [])
+    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in ranges)

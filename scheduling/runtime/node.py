@@ -1,0 +1,227 @@
+"""The loop of one instance: take a snapshot, decide, act. Any tick may be repeated, skipped or late without harm."""
+
+import logging
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from scheduling.domain.cluster import opens_first
+from scheduling.domain.errors import InstanceDead, LedgerUnavailable
+from scheduling.domain.fire import Attempt, LiveExecution, claimable
+from scheduling.ports.ledger import Fence, Ledger, TakenBack
+from scheduling.runtime.agenda import SECOND_OPENERS_WAIT, Agenda, next_peek
+from scheduling.runtime.context import Context
+from scheduling.runtime.executor import Workers
+from scheduling.runtime.handlers import Handler
+from scheduling.runtime.membership import Membership
+from scheduling.runtime.results import Results
+from scheduling.runtime.timer import Timer
+
+logger = logging.getLogger("scheduling.node")
+
+LOOK_SECONDS = 1.0
+AUDIT_SECONDS = 10.0
+AGAIN_SECONDS = 0.02
+RETRY_SECONDS = 1.0
+CLAIM_MOST = 200
+
+
+class Node:
+    """One instance, between ledger, registry and workers."""
+
+    def __init__(
+        self,
+        *,
+        membership: Membership,
+        ledger: Ledger,
+        fence: Fence,
+        workers: Workers,
+        handlers: Mapping[str, Handler],
+        clock: Callable[[], float],
+        new_id: Callable[[], str],
+    ) -> None:
+        self._membership = membership
+        self._ledger = ledger
+        self._fence = fence
+        self._workers = workers
+        self._handlers = handlers
+        self._new_id = new_id
+        self._agenda = Agenda(clock)
+        self._results = Results(ledger, workers, clock)
+        self._look_timer = Timer(LOOK_SECONDS, clock)
+        self._audit_timer = Timer(AUDIT_SECONDS, clock)
+        self._looked_at = datetime.min.replace(tzinfo=UTC)
+        self._backlog: list[LiveExecution] = []
+        self._more_behind = False
+        self._unconfirmed: list[str] = []
+
+    def tick(self) -> float:
+        """Do what is due, and return the seconds until something may be due again. Never raises."""
+        try:
+            self._step()
+            return self._seconds_left()
+        except InstanceDead:
+            self._workers.cancel()
+            self._unconfirmed.clear()
+            return self._guarded(lambda: self._membership.begin_again(self._new_id()))
+        except LedgerUnavailable as error:
+            logger.warning("%s; nothing starts until it does", error)
+        except Exception:
+            logger.exception("this tick failed; the next one follows in %s s", RETRY_SECONDS)
+        return RETRY_SECONDS
+
+    def drain(self) -> None:
+        """Claim nothing more, and hand the items over."""
+        self._guarded(self._membership.drain)
+
+    def is_drained(self) -> bool:
+        """Has everything ended and been written, and are the items with others?"""
+        return not self._results.executions() and self._membership.has_handed_over()
+
+    def leave(self) -> None:
+        """Take this instance out of the cluster; nothing of it may be running any more."""
+        self._guarded(self._membership.leave)
+
+    def running(self) -> int:
+        """Return how many executions have not ended, or are not written."""
+        return len(self._results.executions())
+
+    def _guarded(self, act: Callable[[], None]) -> float:
+        try:
+            act()
+        except Exception:
+            logger.exception("the cluster could not be told; the next tick tries again")
+            return RETRY_SECONDS
+        return 0.0
+
+    def _step(self) -> None:
+        if self._results.write() and self._more_behind:
+            self._look_timer.ring()
+        if self._membership.watch():
+            self._report(self._ledger.take_over(), "taken over from")
+            self._read_cursors()
+        if self._membership.may_start():
+            self._confirm()
+            self._open()
+            self._claim()
+        self._tidy()
+
+    # Opening
+
+    def _open(self) -> None:
+        if not self._membership.knows_newest_zones():
+            return
+        due = self._agenda.due(self._mine())
+        names = [name for name, time in due.items() if self._opens_first(name)]
+        late = [n for n, time in due.items() if n not in names and self._agenda.now() >= time + SECOND_OPENERS_WAIT]
+        if late:
+            self._read_cursors()
+            names += self._agenda.due(late)
+        openings = [o for name in sorted(names) if (o := self._agenda.opening(name))]
+        if not openings:
+            return
+        won = self._ledger.open(openings, by=self._membership.instance.id)
+        for opening in openings:
+            if opening.job.name in won:
+                self._agenda.pass_to(opening.job.name, opening.counted_to)
+        if len(won) < len(openings):
+            self._read_cursors()
+        self._look_timer.ring()
+
+    def _opens_first(self, name: str) -> bool:
+        return opens_first(self._membership.instance.id, name, self._membership.cluster.assignments)
+
+    def _mine(self) -> dict[str, frozenset[int]]:
+        jobs = self._membership.cluster.jobs
+        return {n: i for n, i in self._membership.mine.items() if n in jobs and jobs[n].handler in self._handlers}
+
+    def _read_cursors(self) -> None:
+        self._agenda.read(self._membership.cluster.jobs, self._ledger.cursors())
+
+    # Claiming
+
+    def _claim(self) -> None:
+        if self._look_timer.is_due() or self._peeks_due():
+            self._look()
+        while self._backlog and self._workers.free():
+            chunk = self._backlog[: min(self._workers.free(), CLAIM_MOST)]
+            del self._backlog[: len(chunk)]
+            if not self._claim_together(chunk):
+                # Somebody else was faster with one of them: see what is left, and let none spoil another.
+                self._look()
+                self._claim_each()
+
+    def _claim_each(self) -> None:
+        for execution in self._backlog[: self._workers.free()]:
+            self._claim_together([execution])
+        self._backlog = []
+        self._look_timer.ring()
+
+    def _claim_together(self, executions: Sequence[LiveExecution]) -> bool:
+        claim = uuid.uuid4().hex
+        self._unconfirmed.append(claim)
+        attempts = self._ledger.claim(executions, by=self._membership.instance.id, claim=claim)
+        self._unconfirmed.remove(claim)
+        self._start(attempts)
+        return bool(attempts)
+
+    def _confirm(self) -> None:
+        for claim in tuple(self._unconfirmed):
+            self._start(self._ledger.claimed(claim))
+            self._unconfirmed.remove(claim)
+
+    def _start(self, attempts: Sequence[Attempt]) -> None:
+        for attempt in attempts:
+            if not self._membership.may_start():
+                logger.warning("no proof of life any more: what was claimed is put back")
+                self._audit_timer.ring()
+                return
+            handler = self._handlers[self._membership.cluster.jobs[attempt.job].handler]
+            context = Context(attempt, self._fence, instance=self._membership.instance.id)
+            self._workers.start(context, attempt, handler.function)
+
+    def _look(self) -> None:
+        self._look_timer.restart()
+        mine = self._mine()
+        look = self._ledger.look(sorted(mine))
+        busy = {(attempt.job, attempt.item) for attempt in self._workers.running().values()}
+        self._looked_at = look.now
+        self._backlog = claimable(look, mine, busy)
+        self._more_behind = len(look.executions) > len(self._backlog)
+        for execution in look.executions:
+            if execution.run == 0:
+                self._agenda.pass_to(execution.job, execution.fire_time)
+
+    def _peeks_due(self) -> bool:
+        now = self._agenda.now()
+        peeks = [next_peek(time, self._looked_at) for time in self._agenda.due(self._mine()).values()]
+        return any(peek and peek <= now for peek in peeks)
+
+    # Between fires
+
+    def _tidy(self) -> None:
+        self._results.tidy()
+        if self._audit_timer.is_due():
+            self._audit_timer.restart()
+            if not self._unconfirmed:
+                held = self._ledger.audit(self._membership.instance.id, self._results.executions())
+                self._report(held, "put back by")
+
+    def _report(self, taken: Sequence[TakenBack], how: str) -> None:
+        for each in taken:
+            fate = "lost" if each.lost else "pending again"
+            logger.warning("%s item %s %s %s: %s", each.job, each.item, how, each.instance, fate)
+        if taken:
+            self._look_timer.ring()
+
+    def _seconds_left(self) -> float:
+        left = [self._membership.seconds_left(), self._look_timer.left()]
+        if self._membership.may_start():
+            times = self._agenda.fire_times(self._mine())
+            left += [self._agenda.seconds_to(self._wake_at(name, time)) for name, time in times.items()]
+        return max(AGAIN_SECONDS if min(left) < 0 else 0.0, min(left))
+
+    def _wake_at(self, name: str, fire_time: datetime) -> datetime:
+        if fire_time > self._agenda.now() or self._opens_first(name):
+            return fire_time
+        return next_peek(fire_time, self._looked_at) or fire_time

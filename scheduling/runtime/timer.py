@@ -1,0 +1,28 @@
+"""A timer of the loop: something to do every so many seconds of the monotonic clock, or at once when asked."""
+
+from collections.abc import Callable
+
+
+class Timer:
+    """Due at first, then every `seconds` after it was last found due."""
+
+    def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._due_at = float("-inf")
+
+    def is_due(self) -> bool:
+        """Has the time come?"""
+        return self._clock() >= self._due_at
+
+    def restart(self) -> None:
+        """Be due again in `seconds`."""
+        self._due_at = self._clock() + self._seconds
+
+    def ring(self) -> None:
+        """Be due at once."""
+        self._due_at = float("-inf")
+
+    def left(self) -> float:
+        """Return the seconds until it is due, not below 0."""
+        return max(0.0, self._due_at - self._clock())

@@ -1,0 +1,45 @@
+"""Jobs that tell a journal when they start and end: one line each, appended at once."""
+
+import os
+import random
+import time
+
+from scheduling import Context, job
+
+
+@job("probe-hundred", cron="*/2 * * * * ?", sharding_total_count=100)
+def hundred(context: Context) -> None:
+    note("start", context)
+    time.sleep(random.uniform(0, 0.2))
+    note("end", context)
+
+
+@job("probe-hang", sharding_total_count=1)
+def hang(context: Context) -> None:
+    note("start", context)
+    time.sleep(3600)
+
+
+@job("probe-fail", sharding_total_count=1)
+def fail(context: Context) -> None:
+    raise ValueError("the probe fails, as it should: 失败")
+
+
+@job("probe-nonsense", sharding_total_count=1)
+def nonsense(context: Context) -> object:
+    return {"done": 1}
+
+
+@job("probe-second", sharding_total_count=4)
+def second(context: Context) -> str:
+    time.sleep(1)
+    return f"parameter {context.parameter}"
+
+
+def note(event: str, context: Context) -> None:
+    """Append what happens to the journal."""
+    words = (event, context.fire_time.isoformat(), context.item, context.token, context.attempt, os.getpid())
+    line = " ".join(map(str, words)) + "\n"
+    descriptor = os.open(os.environ["PROBE_JOURNAL"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(descriptor, line.encode())
+    os.close(descriptor)

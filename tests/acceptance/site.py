@@ -1,0 +1,171 @@
+"""A site of its own for one test: a new database, the real programs, and what they leave behind."""
+
+import contextlib
+import os
+import secrets
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+ROOT = Path(__file__).parents[2]
+MANAGE = [sys.executable, "manage.py"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note:
+    """One line of the probe's journal."""
+
+    event: str
+    fire_time: str
+    item: int
+    token: int
+    attempt: int
+    pid: int
+
+
+class Scheduler:
+    """One `manage.py runscheduler`."""
+
+    def __init__(self, site: "Site", *arguments: str) -> None:
+        self._site = site
+        self._arguments = arguments
+        self.log = b""
+        self.start()
+
+    def start(self) -> None:
+        with self._site.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*MANAGE, "runscheduler", *self._arguments], cwd=ROOT, env=self._site.env, stdout=log, stderr=log
+            )
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def wait(self, timeout: float = 90) -> int:
+        return self.process.wait(timeout)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+class Site:
+    """The project on a database of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.log = folder / "log"
+        self.journal = folder / "journal"
+        self.journal.touch()
+        self.schedulers: list[Scheduler] = []
+        self.env = os.environ | {
+            "DJANGO_SETTINGS_MODULE": "tests.acceptance.settings",
+            "DATABASE_URL": new_database(folder),
+            "PROBE_JOURNAL": str(self.journal),
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    @property
+    def on_mariadb(self) -> bool:
+        return self.env["DATABASE_URL"].startswith("mysql")
+
+    def manage(self, *arguments: str, check: bool = True, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+        """Run a management command to its end."""
+        done = subprocess.run(
+            [*MANAGE, *arguments], cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=timeout
+        )
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def scheduler(self, *arguments: str) -> Scheduler:
+        """Start one more `runscheduler`."""
+        self.schedulers.append(Scheduler(self, *arguments))
+        return self.schedulers[-1]
+
+    def close(self) -> None:
+        for scheduler in self.schedulers:
+            scheduler.kill()
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        """Ask the database, not the product."""
+        with contextlib.closing(connect(self.env["DATABASE_URL"])) as connection:
+            cursor = connection.cursor()
+            cursor.execute(statement)
+            return list(cursor.fetchall())
+
+    def write(self, statement: str) -> None:
+        """Change the database behind the product's back."""
+        with contextlib.closing(connect(self.env["DATABASE_URL"])) as connection:
+            connection.cursor().execute(statement)
+            connection.commit()
+
+    def notes(self) -> list[Note]:
+        """Return the probe's journal."""
+        lines = (line.split() for line in self.journal.read_text().splitlines())
+        return [
+            Note(event=e, fire_time=f, item=int(i), token=int(t), attempt=int(a), pid=int(p))
+            for e, f, i, t, a, p in lines
+        ]
+
+    def log_text(self) -> str:
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+
+@contextlib.contextmanager
+def site(folder: Path) -> Iterator[Site]:
+    """Lend a migrated site; its processes end with it."""
+    lent = Site(folder)
+    try:
+        lent.manage("migrate", "--verbosity", "0")
+        yield lent
+    except BaseException:
+        print(lent.log_text()[-20_000:])
+        raise
+    finally:
+        lent.close()
+
+
+def new_database(folder: Path) -> str:
+    """Return the DATABASE_URL of an empty database, of the kind that the tests run on."""
+    url = urlsplit(os.environ["DATABASE_URL"])
+    if url.scheme != "mysql":
+        return f"sqlite:///{folder / 'db.sqlite3'}"
+    name = f"acceptance_{secrets.token_hex(6)}"
+    with contextlib.closing(connect(url.geturl())) as connection:
+        connection.cursor().execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
+    return url._replace(path=f"/{name}").geturl()
+
+
+def connect(address: str) -> Any:
+    url = urlsplit(address)
+    if url.scheme == "sqlite":
+        return sqlite3.connect(url.path.removeprefix("/") if url.path.startswith("//") else url.path, timeout=20)
+    import MySQLdb  # only where there is a MariaDB is its client
+
+    return MySQLdb.connect(
+        host=url.hostname,
+        port=url.port,
+        user=url.username,
+        password=url.password,
+        database=url.path[1:],
+        charset="utf8mb4",
+    )
+
+
+def eventually(holds: Callable[[], Any], timeout: float, what: str) -> Any:
+    """Return the first true answer within `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while not (answer := holds()):
+        assert time.monotonic() < deadline, f"not within {timeout} s: {what}"
+        time.sleep(0.05)
+    return answer
