@@ -27,7 +27,7 @@ from scheduling.runtime.handlers import HANDLERS, Handler, dotted
 
 REGISTRY_URLS = ("database://",)
 KNOWN_SETTINGS = ("REGISTRY_URL",)
-SQLITE_OPTIONS = {
+SQLITE_OPTIONS: dict[str, Any] = {
     "transaction_mode": "IMMEDIATE",
     "timeout": 20,
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL",
@@ -175,7 +175,7 @@ def _wrong_values(handler: Handler) -> dict[str, str]:
     given = [field for field in ("cron", "interval", "at") if getattr(handler, field) is not None]
     if len(given) > 1:
         return {given[1]: _("given together with %(other)s: keep one of them") % {"other": given[0]}}
-    return row_problems(declared_row(handler))
+    return {field: problem for field, problem in row_problems(declared_row(handler)).items() if field != "handler"}
 
 
 def row_problems(row: Job) -> dict[str, str]:
@@ -226,7 +226,7 @@ def check_ledger(*, databases: Sequence[str] | None = None, **_options: Any) -> 
 
 def connection_limit_warnings(workers: int, instances: int) -> list[CheckMessage]:
     """Return a warning if so many instances with so many workers each may need more connections than there are."""
-    return _answered(lambda: _connection_warnings(workers, instances, _connection_limit()))
+    return _answered(lambda: connection_warnings(workers, instances, _connection_limit()))
 
 
 def _answered(check: Callable[[], list[CheckMessage]]) -> list[CheckMessage]:
@@ -264,7 +264,7 @@ def _invalid_row(row: Job) -> Iterator[CheckMessage]:
 
 def _live_connection_warnings() -> list[CheckMessage]:
     live = len(DatabaseRegistry().cluster().instances)
-    return _connection_warnings(DEFAULT_WORKERS, max(live, 1), _connection_limit())
+    return connection_warnings(DEFAULT_WORKERS, max(live, 1), _connection_limit())
 
 
 def _connection_limit() -> int | None:
@@ -275,7 +275,8 @@ def _connection_limit() -> int | None:
         return int(cursor.fetchone()[0])
 
 
-def _connection_warnings(workers: int, instances: int, limit: int | None) -> list[CheckMessage]:
+def connection_warnings(workers: int, instances: int, limit: int | None) -> list[CheckMessage]:
+    """Return a warning if that many connections, or None for any number, are too few."""
     needed = instances * (workers + CONNECTIONS_BESIDE_WORKERS)
     if limit is None or needed <= limit:
         return []

@@ -117,7 +117,7 @@ class OpeningBatch:
         return set(rows.values_list("job_id", "number")) if skipping else set()
 
     def _cancel_unclaimed(self) -> None:
-        late = self._late(self._unclaimed().filter(job__in=self._opened_jobs()))
+        late = self._late(self._earlier())
         if not late:
             return
         # Whoever changes an execution's state holds its item, so a claim is either done by now or has to wait.
@@ -126,35 +126,38 @@ class OpeningBatch:
         for job, rows in groupby(sorted(late, key=_job), key=_job):
             self._cancel(self.by_job[job], job, list(rows))
 
-    def _opened_jobs(self) -> list[int]:
-        return [job for job, opening in self.by_job.items() if opening.fires]
+    def _earlier(self) -> Iterable[Execution]:
+        jobs = [job for job, opening in self.by_job.items() if opening.fires]
+        return _unclaimed().filter(job__in=jobs).exclude(fire__in=self.ids.values())
 
-    def _unclaimed(self) -> "QuerySet[Execution]":
-        unclaimed = Execution.objects.filter(live=True, state=ExecutionState.PENDING, attempt=0, fire__run=0)
-        return unclaimed.select_related("fire").order_by("-fire__fire_time")
-
-    def _late(self, unclaimed: Iterable[Execution]) -> list[Execution]:
+    def _late(self, earlier: Iterable[Execution]) -> list[Execution]:
         kept: dict[tuple[int, int], int] = defaultdict(int)
         late = []
-        for row in unclaimed:
+        for row in earlier:
             opening = self.by_job[row.job_id]
-            key = (row.job_id, row.item)
-            if opening.job.misfire is not Misfire.FIRE_ALL:
-                stays = row.fire.fire_time in opening.fires
+            if self._may_wait(opening, row.fire.fire_time, kept[row.job_id, row.item]):
+                kept[row.job_id, row.item] += 1
             else:
-                stays = kept[key] < FIRE_ALL_MOST and row.fire.fire_time >= self.now - FIRE_ALL_AGE
-            kept[key] += stays
-            late += [] if stays else [row]
+                late.append(row)
         return late
+
+    def _may_wait(self, opening: Opening, fire_time: datetime, younger: int) -> bool:
+        few = len(opening.fires) + younger < FIRE_ALL_MOST
+        return opening.job.misfire is Misfire.FIRE_ALL and few and fire_time >= self.now - FIRE_ALL_AGE
 
     def _cancel(self, opening: Opening, job: int, rows: Sequence[Execution]) -> None:
         reason = _REASONS[opening.job.misfire]
-        late = self._unclaimed().filter(id__in=[row.id for row in rows]).order_by()
-        late.update(**_cancelled(reason, self.now))
+        _unclaimed().filter(id__in=[row.id for row in rows]).order_by().update(**_cancelled(reason, self.now))
         fires = {row.fire_id for row in rows}
         if opening.job.misfire is Misfire.FIRE_ONCE:
             Fire.objects.filter(id__in=fires).update(coalesced_into=self._into(job, opening))
         self.ended |= fires
+
+
+def _unclaimed() -> QuerySet[Execution]:
+    """Executions of scheduled fires that nothing has claimed yet, the youngest first."""
+    pending = Execution.objects.filter(live=True, state=ExecutionState.PENDING, attempt=0, fire__run=0)
+    return pending.select_related("fire").order_by("-fire__fire_time")
 
 
 _REASONS = {

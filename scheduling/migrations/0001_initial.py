@@ -41,6 +41,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'job',
                 'verbose_name_plural': 'jobs',
                 'ordering': ('name',),
+                'permissions': (('run_job', 'Can run jobs now'),),
             },
         ),
         migrations.CreateModel(

@@ -10,7 +10,8 @@ from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from scheduling.domain import job as domain
-from scheduling.domain.errors import InvalidJob, SchedulingError, UnknownTimeZone
+from scheduling.domain.daylight import find_zone
+from scheduling.domain.errors import InvalidCronExpression, InvalidJob, SchedulingError, UnknownTimeZone
 from scheduling.domain.sharding import strategy_named
 from scheduling.domain.trigger import CronTrigger, DateTrigger, IntervalTrigger, ManualTrigger, Trigger
 
@@ -84,6 +85,7 @@ class Job(models.Model):
         verbose_name = _("job")
         verbose_name_plural = _("jobs")
         ordering = ("name",)
+        permissions = (("run_job", "Can run jobs now"),)
 
     def __str__(self) -> str:
         return self.name
@@ -140,7 +142,8 @@ class Job(models.Model):
     def _checks(self) -> dict[str, Callable[[], object]]:
         return {
             "name": lambda: domain.check_name(self.name),
-            TRIGGER_FIELDS[self.trigger_kind]: self.trigger,
+            "time_zone": lambda: find_zone(self.time_zone),
+            TRIGGER_FIELDS.get(self.trigger_kind, "trigger_kind"): self.trigger,
             "sharding_total_count": lambda: domain.check_sharding_total_count(self.sharding_total_count),
             "item_parameters": self.parsed_parameters,
             "strategy": lambda: strategy_named(self.strategy),
@@ -149,4 +152,7 @@ class Job(models.Model):
 
 def as_validation_error(error: SchedulingError) -> ValidationError:
     """Return the finding as Django's forms show it, in the reader's language."""
-    return ValidationError(gettext(error.message), params=error.params)
+    params = error.params
+    if isinstance(error, InvalidCronExpression) and "name" in params:
+        params = params | {"name": gettext(str(params["name"]))}  # the field's; other values are what people wrote
+    return ValidationError(gettext(error.message), params=params)

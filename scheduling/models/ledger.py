@@ -132,6 +132,9 @@ class Fire(models.Model):
             models.Index(fields=("settled_at",), name="scheduling_settled"),
         )
 
+    def __str__(self) -> str:
+        return f"{self.job} {self.fire_time:%Y-%m-%d %H:%M:%S} UTC"
+
 
 class Execution(models.Model):
     """One sharding item of one fire."""
@@ -158,6 +161,9 @@ class Execution(models.Model):
         verbose_name_plural = _("executions")
         constraints = (models.UniqueConstraint(fields=("fire", "item"), name="scheduling_one_execution"),)
         indexes = (models.Index(fields=("live", "job", "item", "due_at"), name="scheduling_live"),)
+
+    def __str__(self) -> str:
+        return f"{self.fire} item {self.item}"
 
 
 class Marker(models.Model):

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import wraps
 from threading import RLock
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, TypeVar, cast
 
 from scheduling.domain.cluster import Instance
 from scheduling.domain.errors import InstanceDead, JobDisabled, UnknownJob
@@ -32,21 +32,18 @@ from scheduling.ports.memory_tables import ExecutionRow, InstanceRow, JobRow, Ta
 CLAIMABLE = (ExecutionState.PENDING, ExecutionState.WAITING)
 ENDED_BY_A_RESULT = (ExecutionState.SUCCEEDED, ExecutionState.FAILED)
 
-Parameters = ParamSpec("Parameters")
-Answer = TypeVar("Answer")
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 
-def transaction(
-    method: "Callable[Concatenate[MemoryLedger, Parameters], Answer]",
-) -> "Callable[Concatenate[MemoryLedger, Parameters], Answer]":
-    """Let nobody else read or write while the method runs; it has to check everything before it writes."""
+def transaction(method: Method) -> Method:
+    """Let nobody else read or write while the method runs; it checks everything before it writes anything."""
 
     @wraps(method)
-    def alone(ledger: "MemoryLedger", *args: Parameters.args, **kwargs: Parameters.kwargs) -> Answer:
+    def alone(ledger: "MemoryLedger", *args: Any, **kwargs: Any) -> Any:
         with ledger.lock:
             return method(ledger, *args, **kwargs)
 
-    return alone
+    return cast(Method, alone)
 
 
 class MemoryLedger:
@@ -219,7 +216,9 @@ class MemoryLedger:
         old = self.tables.jobs.get(job.name)
         if old and old.job.enabled:
             account_for(self.tables, old.job, missed_between(old.job.trigger, old.counted_to, now, reason))
-        saved = replace(job, trigger=_anchored(job, old and old.job, now), revision=old.job.revision + 1 if old else 1)
+        saved = replace(
+            job, trigger=_anchored(job, old.job if old else None, now), revision=old.job.revision + 1 if old else 1
+        )
         counted_to = max(now, old.counted_to) if old else now
         self.tables.jobs[job.name] = JobRow(job=saved, counted_to=counted_to)
         for execution in [] if job.enabled else list(self.tables.live_of(job.name)):

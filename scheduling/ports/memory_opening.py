@@ -55,10 +55,14 @@ def account_for(tables: Tables, job: Job, missed: Missed | None, into: int | Non
 def _late(tables: Tables, opening: Opening, now: datetime) -> list[ExecutionRow]:
     """Return the unclaimed executions that do not run, by the policy of the job."""
     unclaimed = sorted(_unclaimed(tables, opening.job.name), key=lambda e: e.fire.fire_time, reverse=True)
-    if opening.job.misfire is Misfire.FIRE_ALL:
-        return list(_too_many_or_too_old(unclaimed, now))
-    skip = opening.job.misfire is Misfire.SKIP
-    return [e for e in unclaimed if e.fire.fire_time not in opening.fires or (skip and tables.items[e.key].holder)]
+    earlier = [e for e in unclaimed if e.fire.fire_time not in opening.fires]
+    match opening.job.misfire:
+        case Misfire.FIRE_ALL:
+            return list(_too_many_or_too_old(earlier, FIRE_ALL_MOST - len(opening.fires), now))
+        case Misfire.SKIP:
+            return [e for e in unclaimed if e in earlier or tables.items[e.key].holder]
+        case _:
+            return earlier
 
 
 def _unclaimed(tables: Tables, job: str) -> Iterable[ExecutionRow]:
@@ -67,10 +71,10 @@ def _unclaimed(tables: Tables, job: str) -> Iterable[ExecutionRow]:
             yield execution
 
 
-def _too_many_or_too_old(latest_first: Iterable[ExecutionRow], now: datetime) -> Iterable[ExecutionRow]:
+def _too_many_or_too_old(latest_first: Iterable[ExecutionRow], most: int, now: datetime) -> Iterable[ExecutionRow]:
     kept: Counter[int] = Counter()
     for execution in latest_first:
-        if kept[execution.item] < FIRE_ALL_MOST and execution.fire.fire_time >= now - FIRE_ALL_AGE:
+        if kept[execution.item] < most and execution.fire.fire_time >= now - FIRE_ALL_AGE:
             kept[execution.item] += 1
         else:
             yield execution

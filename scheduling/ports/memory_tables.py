@@ -1,6 +1,5 @@
 """What the ledger's double remembers: the ledger's tables, as rows that know each other."""
 
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -102,7 +101,7 @@ class Tables:
     def __init__(self) -> None:
         self.jobs: dict[str, JobRow] = {}
         self.instances: dict[str, InstanceRow] = {}
-        self.items: dict[tuple[str, int], ItemRow] = defaultdict(ItemRow)
+        self.items: dict[tuple[str, int], ItemRow] = {}
         self.fires: dict[int, FireRow] = {}
         self.live: dict[int, ExecutionRow] = {}
         self.markers: set[tuple[int, str]] = set()
@@ -120,6 +119,7 @@ class Tables:
             self._executions += 1
             execution = ExecutionRow(id=self._executions, fire=fire, item=item)
             fire.executions[item] = self.live[execution.id] = execution
+            self.items.setdefault(execution.key, ItemRow())
 
     def live_of(self, job: str) -> Iterator[ExecutionRow]:
         return (execution for execution in self.live.values() if execution.fire.job.name == job)

@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from scheduling.domain.cluster import Cluster, Instance, assignments_due, items_of, to_ranges
-from scheduling.domain.errors import RegistryUnavailable
+from scheduling.domain.errors import InstanceDead, RegistryUnavailable
+from scheduling.domain.errors import gettext_noop as _
 from scheduling.ports.ledger import Ledger
 from scheduling.ports.registry import Registry
 from scheduling.runtime.session import Session
@@ -146,10 +147,13 @@ class Membership:
             self._timer.ring()
 
     def _bury(self) -> None:
+        joined = self._ledger.joined()
+        if self.instance.id not in joined:
+            raise InstanceDead(_("instance %(instance)s has been declared dead"), instance=self.instance.id)
         # After a gap, the others may only be as late in registering again as this instance was.
         if self._clock() - self._seen_since < self._session.timeout:
             return
-        for id in sorted(self._ledger.joined() - self.cluster.instances.keys()):
+        for id in sorted(joined - self.cluster.instances.keys()):
             if self._ledger.die(id, by=self.instance.id):
                 logger.warning("instance %s is gone: declared dead", id)
 

@@ -54,18 +54,20 @@ class Node:
         self._backlog: list[LiveExecution] = []
         self._more_behind = False
         self._unconfirmed: list[str] = []
+        self._answered = True
 
     def tick(self) -> float:
         """Do what is due, and return the seconds until something may be due again. Never raises."""
         try:
             self._step()
+            self._note_answer(None)
             return self._seconds_left()
         except InstanceDead:
             self._workers.cancel()
             self._unconfirmed.clear()
             return self._guarded(lambda: self._membership.begin_again(self._new_id()))
         except LedgerUnavailable as error:
-            logger.warning("%s; nothing starts until it does", error)
+            self._note_answer(error)
         except Exception:
             logger.exception("this tick failed; the next one follows in %s s", RETRY_SECONDS)
         return RETRY_SECONDS
@@ -85,6 +87,13 @@ class Node:
     def running(self) -> int:
         """Return how many executions have not ended, or are not written."""
         return len(self._results.executions())
+
+    def _note_answer(self, error: LedgerUnavailable | None) -> None:
+        if error and self._answered:
+            logger.warning("nothing starts until the ledger answers again: %s", error)
+        if not error and not self._answered:
+            logger.info("the ledger answers again")
+        self._answered = error is None
 
     def _guarded(self, act: Callable[[], None]) -> float:
         try:

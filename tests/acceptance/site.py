@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 ROOT = Path(__file__).parents[2]
+LEDGER = "__import__('scheduling.database.ledger').database.ledger.DatabaseLedger()"
 MANAGE = [sys.executable, "manage.py"]
 
 
@@ -62,7 +63,7 @@ class Scheduler:
 class Site:
     """The project on a database of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, server: str) -> None:
         self.folder = folder
         self.log = folder / "log"
         self.journal = folder / "journal"
@@ -70,7 +71,7 @@ class Site:
         self.schedulers: list[Scheduler] = []
         self.env = os.environ | {
             "DJANGO_SETTINGS_MODULE": "tests.acceptance.settings",
-            "DATABASE_URL": new_database(folder),
+            "DATABASE_URL": new_database(folder, server),
             "PROBE_JOURNAL": str(self.journal),
             "PYTHONUNBUFFERED": "1",
         }
@@ -86,6 +87,21 @@ class Site:
         )
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done
+
+    def shell(self, code: str) -> str:
+        """Run Python within the project and return what it prints."""
+        return self.manage("shell", "--verbosity", "0", "--command", code).stdout
+
+    def request(self, job: str, key: int) -> None:
+        """Ask for a manual fire, as a person does."""
+        self.shell(f"{LEDGER}.request({job!r}, key={key}, asked_by='tester')")
+
+    def executions(self, job: str) -> list[tuple[Any, ...]]:
+        """Return (item, state, reason, attempt, token, message) of a job's executions, in the order of their ids."""
+        return self.rows(
+            "SELECT e.item, e.state, e.reason, e.attempt, e.token, e.message FROM scheduling_execution e "
+            f"JOIN scheduling_job j ON j.id = e.job_id WHERE j.name = '{job}' ORDER BY e.id"
+        )
 
     def scheduler(self, *arguments: str) -> Scheduler:
         """Start one more `runscheduler`."""
@@ -122,9 +138,9 @@ class Site:
 
 
 @contextlib.contextmanager
-def site(folder: Path) -> Iterator[Site]:
-    """Lend a migrated site; its processes end with it."""
-    lent = Site(folder)
+def site(folder: Path, server: str = "") -> Iterator[Site]:
+    """Lend a migrated site on the server that the tests run on, or another; its processes end with it."""
+    lent = Site(folder, server or os.environ["DATABASE_URL"])
     try:
         lent.manage("migrate", "--verbosity", "0")
         yield lent
@@ -135,9 +151,9 @@ def site(folder: Path) -> Iterator[Site]:
         lent.close()
 
 
-def new_database(folder: Path) -> str:
-    """Return the DATABASE_URL of an empty database, of the kind that the tests run on."""
-    url = urlsplit(os.environ["DATABASE_URL"])
+def new_database(folder: Path, server: str) -> str:
+    """Return the DATABASE_URL of an empty database on a server."""
+    url = urlsplit(server)
     if url.scheme != "mysql":
         return f"sqlite:///{folder / 'db.sqlite3'}"
     name = f"acceptance_{secrets.token_hex(6)}"

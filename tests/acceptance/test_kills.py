@@ -42,7 +42,8 @@ def test_killed_in_turn_for_a_minute_nothing_runs_twice_and_no_fire_time_is_lost
 
 def owners(site):
     rows = site.rows(
-        "SELECT document FROM scheduling_assignment a JOIN scheduling_job j ON j.id = a.job_id WHERE j.name = 'probe-hundred'"
+        "SELECT document FROM scheduling_assignment a "
+        "JOIN scheduling_job j ON j.id = a.job_id WHERE j.name = 'probe-hundred'"
     )
     document = json.loads(rows[0][0]) if rows else {}
     return {id: sum(last - first + 1 for first, last in ranges) for id, ranges in document.items()}

@@ -1,0 +1,66 @@
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scheduling.domain.cluster import (
+    Cluster,
+    Instance,
+    assignments_due,
+    from_ranges,
+    items_of,
+    opens_first,
+    to_ranges,
+)
+from scheduling.domain.job import Job
+from scheduling.domain.trigger import ManualTrigger
+
+JOB = Job(name="job", handler="job", trigger=ManualTrigger(), sharding_total_count=4)
+
+
+def instance(id, **fields):
+    defaults = {"host": "h", "pid": 1, "started_at": datetime(2026, 1, 1, tzinfo=UTC), "tzdata": ""}
+    return Instance(id=id, **({"handlers": frozenset({"job"})} | defaults | fields))
+
+
+def cluster(*instances, **fields):
+    return Cluster(instances={i.id: i for i in instances}, **fields)
+
+
+def test_items_go_to_instances_that_are_not_draining_and_know_the_handler():
+    seen = cluster(instance("a"), instance("b", draining=True), instance("c", handlers=frozenset()))
+    assert assignments_due([JOB], seen, {}) == {"job": {0: "a", 1: "a", 2: "a", 3: "a"}}
+
+
+def test_an_assignment_that_would_not_change_is_not_due():
+    seen = cluster(instance("a"), assignments={"job": dict.fromkeys(range(4), "a")})
+    assert assignments_due([JOB], seen, {}) == {}
+
+
+def test_a_higher_item_keeps_an_owner_while_it_has_a_live_execution():
+    seen = cluster(instance("a"), assignments={"job": dict.fromkeys(range(4), "a")})
+    fewer = replace(JOB, sharding_total_count=1)
+    assert assignments_due([fewer], seen, {"job": frozenset({3})}) == {"job": {0: "a", 3: "a"}}
+
+
+def test_a_retired_job_loses_its_assignment_and_so_does_one_that_nobody_can_run():
+    seen = cluster(instance("a", handlers=frozenset()), assignments={"job": {0: "a"}, "gone": {0: "a"}})
+    assert assignments_due([JOB], seen, {}) == {"job": {}, "gone": {}}
+
+
+def test_the_owner_of_the_lowest_item_opens_first():
+    assignments = {"job": {0: "a", 1: "b"}}
+    assert opens_first("a", "job", assignments)
+    assert not opens_first("b", "job", assignments)
+    assert not opens_first("a", "other", assignments)
+    assert items_of("b", assignments) == {"job": frozenset({1})}
+
+
+@given(st.dictionaries(st.integers(0, 300), st.sampled_from(["a", "b", "c"])))
+def test_ranges_are_read_as_they_were_written(owners):
+    assert from_ranges(to_ranges(owners)) == owners
+
+
+def test_ranges_are_short():
+    assert to_ranges({0: "a", 1: "a", 2: "b", 5: "a"}) == {"a": [[0, 1], [5, 5]], "b": [[2, 2]]}

@@ -1,0 +1,30 @@
+"""The conformance suite of the ledger and its fence: what every implementation of these ports does."""
+
+from scheduling.tests.ports.claiming_suite import ClaimingSuite
+from scheduling.tests.ports.configuring_suite import ConfiguringSuite
+from scheduling.tests.ports.fence_suite import AtomicSuite, OnceSuite
+from scheduling.tests.ports.finishing_suite import FinishingSuite
+from scheduling.tests.ports.misfire_suite import MisfireSuite
+from scheduling.tests.ports.opening_suite import OpeningSuite
+from scheduling.tests.ports.race_suite import RaceSuite
+from scheduling.tests.ports.requesting_suite import RequestingSuite
+from scheduling.tests.ports.settling_suite import SettlingSuite
+from scheduling.tests.ports.taking_over_suite import AuditSuite, DyingSuite, TakingOverSuite
+
+
+class LedgerSuite(
+    ConfiguringSuite,
+    RequestingSuite,
+    OpeningSuite,
+    MisfireSuite,
+    ClaimingSuite,
+    FinishingSuite,
+    SettlingSuite,
+    DyingSuite,
+    TakingOverSuite,
+    AuditSuite,
+    RaceSuite,
+    AtomicSuite,
+    OnceSuite,
+):
+    """Subclasses give a fixture `stage`."""

@@ -1,0 +1,149 @@
+"""What several connections do to each other: deaths and claims, deadlocks, locks that are held for too long, clocks."""
+
+import random
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from datetime import UTC, datetime, timedelta
+from threading import Event, Timer
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+
+from scheduling.database import claiming
+from scheduling.database.clock import database_now
+from scheduling.database.ledger import DatabaseLedger
+from scheduling.domain.fire import Attempt, ExecutionState, FireState, LiveExecution, Verdict
+from scheduling.domain.misfire import Opening
+from scheduling.models import Item
+from scheduling.ports.ledger import Ledger
+from scheduling.tests.ports.database_stage import database_stage, on_thread
+from scheduling.tests.ports.stage import JOB, SECONDS, Stage, succeeded
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.mariadb]
+
+INSTANCES = ("a", "b", "c", "d", "e", "f")
+JOBS = tuple(f"job-{number}" for number in range(12))
+ITEMS = 5
+ROUNDS = (90, 60, 30)
+A_MOMENT = 0.3
+LONGER_THAN_A_LOCK_WAIT = 2.3
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return database_stage()
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(4) as pool:
+        yield pool
+
+
+def test_a_death_waits_for_a_claim_that_is_under_way(
+    stage: Stage, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.open(stage.configure(), 30)
+    stage.enter_instances("a")
+    live, claiming_now, goes_on = stage.live(), Event(), Event()
+    monkeypatch.setattr(claiming, "hold_items", paused(claiming.hold_items, claiming_now, goes_on))
+    claim = pool.submit(on_thread, lambda: DatabaseLedger().claim(live, by="a", claim="mine"))
+    try:
+        assert claiming_now.wait(SECONDS)
+        death = pool.submit(on_thread, lambda: DatabaseLedger().die("a", by="b"))
+        assert not wait([death], timeout=A_MOMENT).done
+    finally:
+        goes_on.set()
+    assert len(claim.result(SECONDS)) == 1
+    assert death.result(SECONDS)
+    assert [taken.instance for taken in stage.ledger.take_over()] == ["a"]
+
+
+def test_instances_that_do_everything_at_one_instant_neither_deadlock_nor_run_anything_twice(stage: Stage) -> None:
+    jobs = [stage.configure(name, sharding_total_count=ITEMS) for name in JOBS]
+    stage.enter_instances(*INSTANCES)
+    deadlocks = count_deadlocks()
+    for ago in ROUNDS:
+        openings = [stage.opening(job, ago) for job in jobs]
+        stage.together([lambda ledger, n=n: run_everything(ledger, openings, n) for n in range(len(INSTANCES))])
+    assert count_deadlocks() == deadlocks
+    for name in JOBS:
+        assert [row.state for row in stage.probe.fires(name)] == [FireState.SUCCEEDED] * len(ROUNDS)
+        assert {(row.state, row.attempt) for row in stage.probe.executions(name)} == {(ExecutionState.SUCCEEDED, 1)}
+        assert stage.probe.tokens(name) == dict.fromkeys(range(ITEMS), len(ROUNDS))
+
+
+def run_everything(ledger: Ledger, openings: list[Opening], number: int) -> None:
+    """Open all, in an order of one's own; claim, finish and settle one's own share, half of which is another's too."""
+    shuffle, by = random.Random(number).sample, INSTANCES[number]
+    ledger.open(shuffle(openings, len(openings)), by=by)
+    mine = [e for e in ledger.look(JOBS).executions if share_of(e) in (number, (number + 1) % len(INSTANCES))]
+    attempts = claim_together_or_alone(ledger, shuffle(mine, len(mine)), by)
+    ledger.finish([succeeded(attempt) for attempt in shuffle(attempts, len(attempts))])
+    ledger.settle({attempt.fire for attempt in attempts})
+
+
+def share_of(execution: LiveExecution) -> int:
+    return (JOBS.index(execution.job) * ITEMS + execution.item) % len(INSTANCES)
+
+
+def claim_together_or_alone(ledger: Ledger, executions: list[LiveExecution], by: str) -> list[Attempt]:
+    together = ledger.claim(executions, by=by, claim=f"{by}-{executions[0].execution}-all") if executions else ()
+    alone = (e for e in executions if not together)
+    return [*together, *(a for e in alone for a in ledger.claim([e], by=by, claim=f"{by}-{e.execution}"))]
+
+
+def test_a_result_is_written_whole_although_somebody_holds_the_item_for_too_long(
+    several_writers: None, stage: Stage, pool: ThreadPoolExecutor
+) -> None:
+    (attempt,) = stage.run_all(stage.configure(), 30)
+    locked, goes_on = Event(), Event()
+
+    def lock() -> None:
+        with transaction.atomic():
+            list(Item.objects.select_for_update().filter(execution_id=attempt.execution))
+            locked.set()
+            goes_on.wait(SECONDS)
+
+    holder = pool.submit(on_thread, lock)
+    try:
+        assert locked.wait(SECONDS)
+        release = Timer(LONGER_THAN_A_LOCK_WAIT, goes_on.set)
+        release.start()
+        assert stage.ledger.finish([succeeded(attempt)]) == {attempt.execution: Verdict.WRITTEN}
+    finally:
+        goes_on.set()
+    holder.result(SECONDS)
+    assert [row.state for row in stage.probe.executions(JOB)] == [ExecutionState.SUCCEEDED]
+    assert stage.ledger.look([JOB]).held == frozenset()
+
+
+def test_the_database_tells_the_time_in_utc_whatever_zone_its_session_is_in() -> None:
+    zones = {"mysql": "SET time_zone = '+08:00'", "postgresql": "SET TIME ZONE 'Asia/Shanghai'"}
+    with connection.cursor() as cursor:
+        cursor.execute(zones.get(connection.vendor, "SELECT 1"))
+    try:
+        assert abs(database_now() - datetime.now(UTC)) < timedelta(seconds=SECONDS)
+    finally:
+        connection.close()
+
+
+def paused(function: Callable[..., Any], reached: Event, goes_on: Event) -> Callable[..., Any]:
+    """Return the function with a wait before it, within the caller's transaction."""
+
+    def pause_and_go_on(*args: Any) -> Any:
+        reached.set()
+        assert goes_on.wait(SECONDS)
+        return function(*args)
+
+    return pause_and_go_on
+
+
+def count_deadlocks() -> int:
+    """Return how many deadlocks the server has broken up since it started."""
+    if connection.vendor != "mysql":
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW GLOBAL STATUS LIKE 'Innodb_deadlocks'")
+        return int(cursor.fetchone()[1])

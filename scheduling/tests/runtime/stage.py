@@ -1,0 +1,146 @@
+"""A cluster in one process: real nodes on the doubles, a clock that only the test moves, workers that wait for it."""
+
+from datetime import UTC, datetime, timedelta
+
+from scheduling.domain.cluster import Instance
+from scheduling.domain.job import Job
+from scheduling.domain.trigger import IntervalTrigger
+from scheduling.ports.memory_fence import MemoryFence
+from scheduling.ports.memory_ledger import MemoryLedger
+from scheduling.ports.memory_registry import MemoryEnsemble, MemoryRegistry
+from scheduling.runtime.executor import run
+from scheduling.runtime.handlers import Handler
+from scheduling.runtime.membership import Membership
+from scheduling.runtime.node import Node
+from scheduling.runtime.session import Session
+from scheduling.tests.ports.probe import MemoryProbe
+
+START = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+
+
+class HeldWorkers:
+    """Workers whose attempts end when the test says so."""
+
+    def __init__(self, count):
+        self.count = count
+        self.attempts = {}
+        self.results = []
+
+    def free(self):
+        return self.count - len(self.running())
+
+    def start(self, context, attempt, function):
+        self.attempts[attempt.execution] = (context, attempt, function)
+
+    def running(self):
+        return {e: attempt for e, (_, attempt, _) in self.attempts.items()} | {
+            result.attempt.execution: result.attempt for result in self.results
+        }
+
+    def collect(self):
+        results, self.results = self.results, []
+        return results
+
+    def progress(self):
+        return {}
+
+    def cancel(self):
+        for context, _, _ in self.attempts.values():
+            context.cancel()
+
+    def end_all(self):
+        for execution in list(self.attempts):
+            self.results.append(run(*self.attempts.pop(execution)))
+
+
+class Stage:
+    """The doubles, and the nodes that play on them."""
+
+    def __init__(self):
+        self.seconds = 0.0
+        self.ledger = MemoryLedger(self.now)
+        self.probe = MemoryProbe(self.ledger)
+        self.ensemble = MemoryEnsemble(self.clock)
+        self.actors = {}
+        self.ran = []
+
+    def clock(self):
+        return self.seconds
+
+    def now(self):
+        return START + timedelta(seconds=self.seconds)
+
+    def configure(self, **fields):
+        defaults = {"name": "job", "handler": "job", "trigger": IntervalTrigger(seconds=2, anchor=START)}
+        self.ledger.configure(Job(**(defaults | fields)))
+
+    def node(self, id, workers=8, ledger=None):
+        """Start an instance; it ticks, and beats, whenever time passes."""
+        self.actors[id] = Actor(self, id, HeldWorkers(workers), ledger or self.ledger)
+        return self.actors[id]
+
+    def play(self, seconds, step=0.05, end=True):
+        """Let time pass, with every instance that is not frozen doing its part."""
+        for _ in range(round(seconds / step)):
+            self.seconds = round(self.seconds + step, 6)
+            for actor in list(self.actors.values()):
+                if not actor.frozen:
+                    actor.play(end)
+
+
+class Actor:
+    """One instance on the stage."""
+
+    def __init__(self, stage, id, workers, ledger):
+        self.frozen = False
+        self.workers = workers
+        registry = MemoryRegistry(stage.ensemble)
+        self.session = Session(registry, stage.clock)
+        self.ids = iter(f"{id}-{n}" for n in range(2, 99))
+        instance = Instance(
+            id=id, host="h", pid=1, started_at=START, handlers=frozenset({"job", "other"}), tzdata="2026a"
+        )
+        self.membership = Membership(
+            instance, ledger=ledger, registry=registry, session=self.session, clock=stage.clock
+        )
+        self.node = Node(
+            membership=self.membership,
+            ledger=ledger,
+            fence=MemoryFence(stage.ledger),
+            workers=workers,
+            handlers={"job": handler(lambda context: stage.ran.append((context.item, context.token)))},
+            clock=stage.clock,
+            new_id=lambda: next(self.ids),
+        )
+
+    @property
+    def id(self):
+        return self.membership.instance.id
+
+    def play(self, end):
+        try:
+            self.session.beat()
+        except Exception as error:
+            self.last_beat = error
+        self.node.tick()
+        if end:
+            self.workers.end_all()
+
+
+def handler(function):
+    return Handler(
+        name="job",
+        function=function,
+        cron=None,
+        interval=None,
+        at=None,
+        time_zone=None,
+        dst="once",
+        sharding_total_count=1,
+        item_parameters="",
+        strategy="sticky",
+        misfire="fire_once",
+        failover=True,
+        enabled=True,
+        description="",
+    )

@@ -1,0 +1,104 @@
+import threading
+from datetime import UTC, datetime
+
+import pytest
+
+from scheduling.domain.errors import BadResult
+from scheduling.domain.fire import Attempt, ExecutionState, Reason
+from scheduling.ports.memory_fence import MemoryFence
+from scheduling.ports.memory_ledger import MemoryLedger
+from scheduling.runtime.context import Context
+from scheduling.runtime.executor import MESSAGE_BYTES, ThreadWorkers, message_of, run, storable
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def attempt(execution=1, item=0, **fields):
+    defaults = {"fire": 1, "job": "job", "token": 1, "number": 1, "fire_time": NOW, "run": 0, "total": 2}
+    return Attempt(execution=execution, item=item, **(defaults | fields))
+
+
+def context(of):
+    return Context(of, MemoryFence(MemoryLedger(lambda: NOW)), instance="a-1")
+
+
+def result_of(function):
+    return run(context(attempt()), attempt(), function)
+
+
+def test_a_text_is_kept_as_the_message():
+    result = result_of(lambda context: "archived resume 17")
+    assert (result.state, result.message) == (ExecutionState.SUCCEEDED, "archived resume 17")
+    assert result_of(lambda context: None).message == ""
+
+
+@pytest.mark.parametrize("returned", [0, False, {"done": 1}, b"x", object()])
+def test_any_other_return_value_fails_the_execution_and_is_named(returned):
+    result = result_of(lambda context: returned)
+    assert (result.state, result.reason) == (ExecutionState.FAILED, Reason.BAD_RESULT)
+    assert type(returned).__name__ in result.message
+    assert "return nothing, or a text" in result.message
+    with pytest.raises(BadResult):
+        message_of(returned)
+
+
+@pytest.mark.parametrize("error", [ValueError("bad: 失败"), SystemExit(3), KeyboardInterrupt(), RecursionError()])
+def test_whatever_a_handler_raises_is_a_failed_execution_with_its_traceback(error):
+    def fail(context):
+        raise error
+
+    result = result_of(fail)
+    assert (result.state, result.reason) == (ExecutionState.FAILED, Reason.RAISED)
+    assert result.message.startswith("Traceback")
+    assert str(error) in result.message
+
+
+def test_messages_are_cut_to_their_end_and_can_be_stored_everywhere():
+    assert len(storable("学" * 50_000).encode()) <= MESSAGE_BYTES
+    assert storable("a" * 100_000 + "the cause").endswith("the cause")
+    assert storable("a\0b\ud800") == "a\\0b\\ud800"
+
+
+def test_the_context_knows_its_item_and_its_parameter():
+    seen = context(attempt(item=1, parameters={1: "master"}))
+    assert (seen.item, seen.total, seen.parameter, seen.attempt, seen.token) == (1, 2, "master", 1, 1)
+    assert context(attempt(item=0, parameters={1: "master"})).parameter == ""
+
+
+def test_workers_are_bounded_and_bring_results_back():
+    woken, go = threading.Event(), threading.Event()
+    workers = ThreadWorkers(2, enter=lambda function: function(), wake=woken.set)
+    for number in (1, 2):
+        one = attempt(execution=number)
+        workers.start(context(one), one, lambda context: go.wait(10) and None)
+    assert (workers.free(), set(workers.running())) == (0, {1, 2})
+    go.set()
+    collected = []
+    while len(collected) < 2:
+        assert woken.wait(10)
+        woken.clear()
+        collected += workers.collect()
+    assert {result.state for result in collected} == {ExecutionState.SUCCEEDED}
+    assert workers.free() == 2
+
+
+def test_progress_is_told_once_and_cancelling_reaches_the_handler():
+    reported, ended = threading.Event(), threading.Event()
+
+    def handler(context):
+        context.progress(3, 10)
+        reported.set()
+        while not context.cancelled:
+            ended.wait(0.01)
+        return "stopped"
+
+    woken = threading.Event()
+    workers = ThreadWorkers(1, enter=lambda function: function(), wake=woken.set)
+    one = attempt()
+    workers.start(context(one), one, handler)
+    assert reported.wait(10)
+    assert workers.progress() == {one: (3, 10)}
+    assert workers.progress() == {}
+    workers.cancel()
+    assert woken.wait(10)
+    assert [result.message for result in workers.collect()] == ["stopped"]

@@ -1,0 +1,345 @@
+"""`manage.py jobs`, as people and scripts use it."""
+
+import io
+from datetime import UTC, datetime
+from unittest.mock import patch
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import translation
+
+from scheduling import job
+from scheduling.database import configuration
+from scheduling.database.ledger import DatabaseLedger
+from scheduling.database.registry import DatabaseRegistry
+from scheduling.domain.cluster import Instance
+from scheduling.domain.fire import ExecutionState, Result
+from scheduling.management.commands.jobs import Command
+from scheduling.management.tables import table, width
+from scheduling.models import Execution, Fire, Job
+from scheduling.runtime.handlers import HANDLERS
+
+pytestmark = [pytest.mark.django_db, pytest.mark.mariadb]
+
+INSTANCE = Instance(
+    id="one", host="h", pid=1, started_at=datetime(2026, 1, 1, tzinfo=UTC), handlers=frozenset({"work"}), tzdata=""
+)
+
+
+@pytest.fixture(autouse=True)
+def no_other_jobs():
+    Job.objects.all().delete()
+    with patch.dict(HANDLERS, clear=True):
+        job("work")(work)
+        yield
+
+
+def work(context):
+    pass
+
+
+def save(name="work", **fields):
+    row = Job(**({"name": name, "handler": "work", "trigger_kind": "manual"} | fields))
+    configuration.save(row)
+    return row
+
+
+def jobs(*arguments, command="jobs"):
+    out = io.StringIO()
+    call_command(command, *arguments, stdout=out, stderr=out)
+    return out.getvalue()
+
+
+def refusal(*arguments, command="jobs"):
+    with pytest.raises(CommandError) as refused:
+        jobs(*arguments, command=command)
+    return refused.value.returncode, str(refused.value)
+
+
+def lines_of(output):
+    return dict(line.split("  ", 1) for line in output.splitlines() if "  " in line)
+
+
+class Busy(Command):
+    """The command, in whose pauses an instance does all that is pending."""
+
+    states = (ExecutionState.SUCCEEDED,)
+
+    def pause(self, seconds):
+        ledger = DatabaseLedger()
+        ledger.enter(INSTANCE)
+        ledger.join(INSTANCE.id)
+        attempts = ledger.claim(ledger.look(["work"]).executions, by=INSTANCE.id, claim="claim")
+        ledger.finish([self.result(attempt) for attempt in attempts])
+        ledger.settle()
+
+    def result(self, attempt):
+        state = self.states[attempt.item % len(self.states)]
+        return Result(attempt=attempt, state=state, message=f"line 1\nitem {attempt.item} done")
+
+
+class PartlyFailing(Busy):
+    states = (ExecutionState.SUCCEEDED, ExecutionState.FAILED)
+
+
+# list
+
+
+def test_the_list_shows_state_trigger_next_fire_and_items_of_each_job():
+    save("daily", trigger_kind="cron", cron="0 0 3 1 1 ? 2099", time_zone="Asia/Shanghai", sharding_total_count=3)
+    save("off", enabled=False)
+    save("orphan", handler="gone")
+    assert [line.split("  ") for line in _squeezed(jobs("list"))] == [
+        ["job", "state", "trigger", "next fire (UTC)", "items", "handler"],
+        ["daily", "enabled", "0 0 3 1 1 ? 2099 (Asia/Shanghai)", "2098-12-31 19:00:00", "3", "work"],
+        ["off", "disabled", "only when somebody asks", "–", "1", "work"],
+        ["orphan", "no code declares its handler", "only when somebody asks", "–", "1", "gone"],
+    ]
+
+
+def test_the_list_goes_on_past_rows_that_cannot_be_meant():
+    save("broken", trigger_kind="cron", cron="nonsense")
+    Job.objects.create(name="loaded", handler="work", trigger_kind="manual")
+    output = jobs("list")
+    assert "invalid: cron 'nonsense': " in output
+    assert "not known to the ledger: enable it" in output
+
+
+def test_an_empty_list_says_how_a_job_is_made():
+    assert "declare one with @job" in jobs("list")
+
+
+def test_columns_stand_below_each_other_in_chinese_too():
+    save()
+    with translation.override("zh-hans"):
+        rows = jobs("list").splitlines()
+    assert table([["作业", "x"], ["ab", "y"], ["é\u0301", "z"]]) == ["作业  x", "ab    y", "é\u0301     z"]
+    assert width(rows[0].rpartition("  ")[0]) == width(rows[1].rpartition("  ")[0])
+
+
+def test_what_a_row_holds_cannot_steer_the_terminal():
+    save(description="a\x1b[31m\nb")
+    assert "a [31m b" in jobs("show", "work")
+
+
+# show, next
+
+
+def test_a_job_is_shown_with_its_configuration_its_differences_and_its_last_fires():
+    HANDLERS.clear()
+    job("work", cron="0 0 3 * * ?", sharding_total_count=2, item_parameters="0=a,1=b")(work)
+    jobs("sync")
+    jobs("run", "work")
+    jobs("disable", "work")
+    DatabaseLedger().settle()
+    shown = lines_of(jobs("show", "work"))
+    facts = {label: value.strip() for label, value in shown.items()}
+    assert facts["item parameters"] == "0=a,1=b"
+    assert facts["misfire policy"] == "Fire once"
+    assert facts["revision"] == "2"
+    assert facts["differs from the code"] == "enabled is False, in the code True"
+    assert "the job was disabled" in facts[str(Fire.objects.get().id)]
+
+
+def test_next_fire_times_are_shown_in_the_zone_of_the_job_and_in_utc():
+    save(trigger_kind="cron", cron="0 0 3 1 1 ? 2098,2099", time_zone="Asia/Shanghai")
+    assert [line.split("  ") for line in _squeezed(jobs("next", "work", "5"))] == [
+        ["Asia/Shanghai", "UTC"],
+        ["2098-01-01 03:00:00+08:00", "2097-12-31 19:00:00"],
+        ["2099-01-01 03:00:00+08:00", "2098-12-31 19:00:00"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "answer"),
+    [
+        ({}, "work has no next fire time: only when somebody asks"),
+        ({"trigger_kind": "interval", "interval": 60, "enabled": False}, "work is disabled: these are the fire times"),
+        (
+            {"trigger_kind": "date", "at": datetime(9999, 12, 31, 23, tzinfo=UTC), "time_zone": "Asia/Tokyo"},
+            "9999-12-31",
+        ),
+    ],
+)
+def test_a_job_without_next_fire_times_says_why(fields, answer):
+    save(**fields)
+    assert answer in jobs("next", "work", "1")
+
+
+def test_next_fire_times_of_a_row_that_cannot_be_meant_are_refused():
+    save(trigger_kind="cron", cron="nonsense")
+    code, message = refusal("next", "work")
+    assert code == 2
+    assert message.startswith("work is invalid, mend it in the admin: cron 'nonsense': field 2 (minutes) is missing")
+
+
+@pytest.mark.parametrize("count", ["0", "1001", "-1", "x", "9" * 5_000])
+def test_a_count_beyond_the_limits_is_refused(count):
+    with pytest.raises(CommandError, match=r"1-1000|unrecognized|required"):
+        jobs("next", "work", count)
+
+
+# sync
+
+
+def test_sync_says_what_became_of_each_declaration_and_which_code_is_gone():
+    save("orphan", handler="gone")
+    assert jobs("sync").splitlines() == ["work: created", "orphan: no code declares its handler; the job stays"]
+
+
+def test_sync_fails_if_a_declaration_is_refused_and_writes_the_others():
+    job("broken", cron="nonsense")(work)
+    code, message = refusal("sync")
+    assert (code, message) == (1, "1 declaration cannot be written: mend it in the code")
+    assert list(Job.objects.values_list("name", flat=True)) == ["work"]
+
+
+# run
+
+
+def test_a_job_run_by_hand_is_a_fire_of_whoever_asked():
+    save(sharding_total_count=2)
+    with patch.dict("os.environ", {"LOGNAME": "alice"}):
+        output = jobs("run", "work")
+    fire = Fire.objects.get()
+    assert (fire.asked_by, fire.kind, fire.request > 0) == ("alice", "manual", True)
+    assert f"fire {fire.id} of work is open" in output
+    assert Execution.objects.filter(fire=fire, state="pending").count() == 2
+
+
+def test_two_runs_are_two_fires():
+    save()
+    jobs("run", "work")
+    jobs("run", "work")
+    assert Fire.objects.count() == 2
+
+
+def test_a_run_that_nobody_will_do_says_how_to_start_an_instance():
+    save()
+    assert "nobody runs: start `manage.py runscheduler`" in jobs("run", "work")
+
+
+def test_a_run_says_when_no_live_instance_knows_the_handler():
+    save()
+    save("orphan", handler="gone")
+    DatabaseRegistry().register(INSTANCE)
+    assert "no live instance knows the handler 'gone'" in jobs("run", "orphan")
+    assert jobs("run", "work").count("\n") == 1
+
+
+def test_waiting_ends_with_the_fire_and_shows_each_execution():
+    save(sharding_total_count=2)
+    output = jobs("run", "work", "--wait", command=Busy())
+    assert [line.split("  ")[:3] for line in _squeezed(output) if line[0] in "01"] == [
+        ["0", "succeeded", "one"],
+        ["1", "succeeded", "one"],
+    ]
+    assert "item 1 done" in output
+    assert output.endswith(f"fire {Fire.objects.get().id} of work: succeeded\n")
+
+
+@pytest.mark.parametrize(("items", "state"), [(1, "failed"), (2, "partly failed")])
+def test_a_fire_that_fails_ends_the_command_with_1(items, state):
+    save(sharding_total_count=items)
+    command = PartlyFailing() if items > 1 else type("Failing", (Busy,), {"states": (ExecutionState.FAILED,)})()
+    code, message = refusal("run", "work", "--wait", command=command)
+    assert (code, message) == (1, f"fire {Fire.objects.get().id} of work: {state}")
+
+
+def test_a_fire_that_is_disabled_while_it_waits_ends_the_command_with_1():
+    class Disabling(Command):
+        def pause(self, seconds):
+            jobs("disable", "work")
+            DatabaseLedger().settle()
+
+    save()
+    assert refusal("run", "work", "--wait", command=Disabling())[0] == 1
+
+
+def test_a_wait_that_is_over_ends_the_command_with_4_and_leaves_the_fire_open():
+    class Impatient(Command):
+        def pause(self, seconds):
+            raise KeyboardInterrupt
+
+    save()
+    code, message = refusal("run", "work", "--wait", command=Impatient())
+    assert (code, "`manage.py jobs show work`" in message) == (4, True)
+    assert Fire.objects.get().state == "open"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--timeout", "5"], ["--wait", "--timeout", "0"], ["--wait", "--timeout", "nan"]]
+)
+def test_a_timeout_that_means_nothing_opens_no_fire(arguments):
+    save()
+    with pytest.raises(CommandError, match="--timeout"):
+        jobs("run", "work", *arguments)
+    assert not Fire.objects.exists()
+
+
+def test_a_disabled_job_is_not_run():
+    save(enabled=False)
+    assert refusal("run", "work") == (2, "work is disabled: enable it first")
+    assert not Fire.objects.exists()
+
+
+# enable, disable
+
+
+def test_jobs_are_switched_and_what_a_person_switched_is_left_alone_by_the_code():
+    jobs("sync")
+    assert jobs("disable", "work") == "work: disabled\n"
+    assert (Job.objects.get().enabled, Job.objects.get().changed_fields) == (False, ["enabled"])
+    assert jobs("sync") == "work: unchanged; set by a person: enabled\n"
+    assert jobs("enable", "work") == "work: enabled\n"
+    assert Job.objects.get().cursor.enabled
+
+
+def test_switching_what_is_switched_already_changes_nothing():
+    save()
+    assert jobs("enable", "work") == "work: was enabled already\n"
+    assert Job.objects.get().cursor.revision == 1
+
+
+def test_several_jobs_are_switched_together_or_not_at_all():
+    save("a", enabled=False)
+    save("b", enabled=False, trigger_kind="cron", cron="nonsense")
+    code, message = refusal("enable", "a", "b")
+    assert (code, message.startswith("b is invalid, mend it in the admin: cron 'nonsense': ")) == (2, True)
+    assert not Job.objects.filter(enabled=True).exists()
+    assert refusal("enable", "a", "c")[0] == 2
+    assert not Job.objects.filter(enabled=True).exists()
+
+
+def test_a_row_that_cannot_be_meant_may_be_disabled():
+    save(trigger_kind="cron", cron="nonsense")
+    assert jobs("disable", "work") == "work: disabled\n"
+
+
+def test_a_loaded_row_becomes_a_job_when_it_is_enabled():
+    Job.objects.create(name="work", handler="work", trigger_kind="manual")
+    assert refusal("run", "work")[0] == 2
+    assert jobs("enable", "work") == "work: enabled\n"
+    assert "is open" in jobs("run", "work")
+
+
+# Names
+
+
+@pytest.mark.parametrize("command", ["show", "next", "run", "enable", "disable"])
+@pytest.mark.parametrize("name", ["wrk", "WORK", "work\udcff"])
+def test_an_unknown_job_is_named_with_those_of_like_names(command, name):
+    save()
+    code, message = refusal(command, name)
+    assert code == 2
+    assert message.startswith(f"there is no job {name!r}: ")
+    assert message.endswith("; did you mean work?")
+
+
+def test_a_retired_job_is_unknown():
+    configuration.retire(save())
+    assert refusal("show", "work") == (2, "there is no job 'work': `manage.py jobs list` shows them all")
+
+
+def _squeezed(output):
+    return ["  ".join(part.strip() for part in line.split("  ") if part.strip()) for line in output.splitlines()]
