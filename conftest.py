@@ -6,6 +6,7 @@ from pathlib import Path
 import django
 import environ
 import pytest
+from django.utils import translation
 from django.db import connection
 
 # Not left to pytest-django, which would load the settings before this file can say what is in the environment.
@@ -20,3 +21,10 @@ def django_db_modify_db_settings(tmp_path_factory):
     """Put SQLite's test database into a file: each connection to one in memory would see a database of its own."""
     if connection.vendor == "sqlite":
         connection.settings_dict["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "db.sqlite3")
+
+
+@pytest.fixture(autouse=True)
+def languages_end_with_their_test():
+    """A request leaves its language active in the thread, as only a next request would mend it."""
+    yield
+    translation.deactivate()

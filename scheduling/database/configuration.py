@@ -28,6 +28,12 @@ def row_of(name: str) -> Job:
     return row
 
 
+def locked(id: int) -> Job:
+    """Return the row as nobody else can change it before this transaction ends."""
+    list(Cursor.objects.select_for_update().filter(job=id))
+    return Job.objects.select_related("cursor").get(id=id)
+
+
 def configure(job: domain.Job) -> int:
     """Save the job given as a domain value; see `save`."""
     row = Job.objects.filter(name=job.name).first() or Job(name=job.name)
@@ -62,11 +68,11 @@ def retire(row: Job) -> None:
 
 def request(row: Job, *, key: int, asked_by: str) -> int:
     """Open a manual fire and return its id; the same key again is the same fire. Raise `JobDisabled`."""
-    cursor = Cursor.objects.select_for_update().get(job=row)
+    cursor = Cursor.objects.select_for_update().filter(job=row).first()
     asked_before = Fire.objects.filter(job=row, request=key).values_list("id", flat=True).first()
     if asked_before is not None:
         return asked_before
-    if not cursor.enabled:
+    if cursor is None or not cursor.enabled:
         raise JobDisabled(row.name)
     fire = Fire.objects.create(**_manual_fire(row, cursor, key, asked_by))
     pending = (
@@ -156,7 +162,7 @@ def _cancel_unclaimed(row: Job, reason: Reason, now: datetime) -> None:
     unclaimed = Execution.objects.filter(live=True, job=row, state__in=(ExecutionState.PENDING, ExecutionState.WAITING))
     fires = sorted(set(unclaimed.values_list("fire_id", flat=True)))
     unclaimed.update(state=ExecutionState.CANCELLED, live=None, finished_at=now, reason=reason)
-    transaction.on_commit(lambda: settle(fires))
+    transaction.on_commit(lambda: settle(fires), robust=True)  # else the sweep does
 
 
 def settle(fires: list[int]) -> None:

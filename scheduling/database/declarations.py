@@ -77,9 +77,10 @@ def _sync(handler: Handler) -> Synced:
 
 
 def _write(handler: Handler) -> str:
-    row = Job.objects.select_for_update().filter(name=handler.name).first()
-    if row is None:
+    id = Job.objects.filter(name=handler.name).values_list("id", flat=True).first()
+    if id is None:
         return _save(declared_row(handler), _("created"))
+    row = configuration.locked(id)
     if row.retired_at:
         return _("retired in the admin, left alone: add a job of this name there to take it up again")
     declared = declared_fields(handler)

@@ -13,6 +13,7 @@ from scheduling.domain.fire import ExecutionState, Reason, Result, Verdict, sett
 from scheduling.models import Execution, Fire, Item
 
 SETTLED_AT_ONCE = 1_000
+ENDED_BY_A_RESULT = (ExecutionState.SUCCEEDED, ExecutionState.FAILED)
 
 End = tuple[ExecutionState, Reason | None, str]
 
@@ -34,7 +35,8 @@ def still_holding(results: Sequence[Result], rows: Rows) -> list[Result]:
     locked = Item.objects.select_for_update().filter(id__in=sorted(set(items.values()))).order_by("id")
     held = {id: (token, execution) for id, token, execution in locked.values_list("id", "token", "execution_id")}
     holds = {result.attempt.execution: held.get(items[result.attempt.job, result.attempt.item]) for result in results}
-    return [r for r in results if holds[r.attempt.execution] == (r.attempt.token, r.attempt.execution)]
+    holding = [r for r in results if holds[r.attempt.execution] == (r.attempt.token, r.attempt.execution)]
+    return list({result.attempt.execution: result for result in holding}.values())
 
 
 def _by_end(results: Iterable[Result]) -> Mapping[End, list[int]]:
@@ -55,7 +57,8 @@ def _end_executions(ids: list[int], state: ExecutionState, reason: Reason | None
 
 def _verdicts(results: Sequence[Result]) -> dict[int, Verdict]:
     ids = [result.attempt.execution for result in results]
-    ended = dict(Execution.objects.filter(id__in=ids, live=None).values_list("id", "token")) if ids else {}
+    by_result = Execution.objects.filter(id__in=ids, state__in=ENDED_BY_A_RESULT)
+    ended = dict(by_result.values_list("id", "token")) if ids else {}
     return {
         r.attempt.execution: (
             Verdict.ALREADY_WRITTEN if ended.get(r.attempt.execution) == r.attempt.token else Verdict.NO_LONGER_YOURS

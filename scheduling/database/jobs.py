@@ -2,7 +2,6 @@
 
 import logging
 
-from scheduling.domain.errors import InvalidJob
 from scheduling.domain.job import Job
 from scheduling.models import Cursor
 from scheduling.models import Job as JobRow
@@ -30,6 +29,6 @@ class JobReader:
 def _as_domain(row: JobRow) -> Job | None:
     try:
         return row.as_domain()
-    except InvalidJob as error:
+    except ValueError as error:
         logger.error("job %s is left out until its row is mended in the admin: %s", row.name, error)
         return None

@@ -162,8 +162,8 @@ class DatabaseLedger:
     def progress(self, done: Mapping[Attempt, tuple[int, int]]) -> None:
         with answered():
             for attempt, (made, total) in done.items():
-                running = Execution.objects.filter(id=attempt.execution, token=attempt.token, live=True)
-                running.update(progress_done=made, progress_total=total)
+                mine = Execution.objects.filter(id=attempt.execution, token=attempt.token)
+                mine.filter(state=ExecutionState.RUNNING).update(progress_done=made, progress_total=total)
 
     def settle(self, fires: Iterable[int] | None = None) -> int:
         ids = None if fires is None else sorted(fires)

@@ -127,8 +127,7 @@ class OpeningBatch:
             self._cancel(self.by_job[job], job, list(rows))
 
     def _earlier(self) -> Iterable[Execution]:
-        jobs = [job for job, opening in self.by_job.items() if opening.fires]
-        return _unclaimed().filter(job__in=jobs).exclude(fire__in=self.ids.values())
+        return _unclaimed().filter(job__in=self.by_job).exclude(fire__in=self.ids.values())
 
     def _late(self, earlier: Iterable[Execution]) -> list[Execution]:
         kept: dict[tuple[int, int], int] = defaultdict(int)

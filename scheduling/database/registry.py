@@ -40,9 +40,14 @@ class DatabaseRegistry:
     def register(self, instance: Instance) -> None:
         self._id = instance.id
         with available():
-            Registration.objects.update_or_create(
-                instance=instance.id, defaults={"document": to_document(instance), "seen_at": DatabaseNow()}
-            )
+            transact(lambda: self._register(instance))
+
+    def _register(self, instance: Instance) -> None:
+        shown = {"document": to_document(instance), "seen_at": DatabaseNow()}
+        if not self._living().filter(instance=instance.id).update(**shown):
+            # A new session leads, if at all, in a new epoch.
+            Leadership.objects.filter(instance=instance.id).update(instance="")
+            Registration.objects.update_or_create(instance=instance.id, defaults=shown)
 
     def beat(self) -> None:
         with available():

@@ -34,6 +34,7 @@ from scheduling.domain.errors import gettext_noop as _
 MOST_CHARACTERS = 65_536
 """The longest text that is read: one of this size takes a few milliseconds."""
 
+LINE_SHOWN = 80
 A_LINE = "0 0 12 * * ?"
 ANY_DATE = datetime(2000, 1, 1)
 STRANGE = re.compile(r"[^!-~]")
@@ -42,16 +43,19 @@ COMMAND = re.compile(r"/[A-Za-z._]|[.~$]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayClock:
-    """The times of day at which an expression fires."""
+    """The times of day at which an expression fires: the first, the last, and what walks from one to the next."""
 
     first: time
     last: time
     walker: "croniter[datetime]"
 
     def next(self, wall: datetime) -> datetime:
-        """Return the first of these times after `wall` on its day; `wall` is before the last of them."""
-        walker = copy.copy(self.walker)
-        return walker.get_next(datetime, start_time=wall)
+        """Return the first of these times after `wall` on its day; `wall` is before the last of them.
+
+        A walker keeps where it is, so each step takes a copy: threads share the expression.
+        """
+        following: datetime = copy.copy(self.walker).get_next(datetime, start_time=wall)
+        return following
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,9 +173,7 @@ def _both_days(fields: list[str]) -> InvalidCronExpression:
 
 
 def _line(fields: list[str], changed: Field, value: str) -> str:
-    return excerpt(
-        " ".join(value if place == changed.number else part for place, part in enumerate(fields, start=1)), 80
-    )
+    return excerpt(" ".join([*fields[: changed.number - 1], value, *fields[changed.number :]]), LINE_SHOWN)
 
 
 def _check_characters(text: str, fields: list[str]) -> None:
@@ -181,9 +183,8 @@ def _check_characters(text: str, fields: list[str]) -> None:
             message = _("field %(number)d (%(name)s): %(value)s has the character %(character)s: use plain ASCII ones")
             if fix.isascii() and fix.isprintable() and _is_valid(fix):
                 message = _("field %(number)d (%(name)s): %(value)s has the character %(character)s: write %(fix)s")
-            raise refuse(
-                place, message, value=excerpt(part), character=f"U+{ord(strange[0]):04X}", fix=excerpt(fix, 80)
-            )
+            character = f"U+{ord(strange[0]):04X}"
+            raise refuse(place, message, value=excerpt(part), character=character, fix=excerpt(fix, LINE_SHOWN))
 
 
 def _check_count(fields: list[str]) -> None:
@@ -213,7 +214,7 @@ def _offer_crontab(fields: list[str]) -> None:
             "field 1 (seconds) is missing; this looks like a crontab line for either of two days: "
             "make two jobs: %(fix)s and %(other_fix)s"
         )
-    raise refuse(SECONDS, message, fix=excerpt(lines[0], 80), other_fix=excerpt(lines[-1], 80))
+    raise refuse(SECONDS, message, fix=excerpt(lines[0], LINE_SHOWN), other_fix=excerpt(lines[-1], LINE_SHOWN))
 
 
 def _is_valid(line: str) -> bool:

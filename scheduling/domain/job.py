@@ -38,11 +38,14 @@ class Job:
 
 
 def check_name(name: str) -> None:
-    """Raise `InvalidJob` unless `name` can be a job's name in every database, in a path and on a command line."""
+    """Raise `InvalidJob` unless `name` is one name in every database, in a path and on a command line.
+
+    Some databases take Pay and pay for the same.
+    """
     if not NAME.fullmatch(name):
         raise InvalidJob(
             _(
-                "%(name)s cannot be a job's name: use up to 100 of a-z, 0-9, “-”, “_” and “.”, "
+                "%(name)s cannot be a name: use up to 100 of a-z, 0-9, “-”, “_” and “.”, "
                 "beginning with a letter or a digit, as in archive-job"
             ),
             name=repr(name[:120]),

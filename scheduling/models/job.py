@@ -120,7 +120,9 @@ class Job(models.Model):
         return domain.parse_item_parameters(self.item_parameters, self.sharding_total_count)
 
     def as_domain(self) -> domain.Job:
-        """Return the job as the floors below know it; reads the cursor. Raise `InvalidJob`."""
+        """Return the job as the floors below know it; reads the cursor. Raise `ValueError`, mostly `InvalidJob`."""
+        for check in self._checks().values():
+            check()
         return domain.Job(
             name=self.name,
             handler=self.handler,

@@ -216,11 +216,9 @@ class MemoryLedger:
         old = self.tables.jobs.get(job.name)
         if old and old.job.enabled:
             account_for(self.tables, old.job, missed_between(old.job.trigger, old.counted_to, now, reason))
-        saved = replace(
-            job, trigger=_anchored(job, old.job if old else None, now), revision=old.job.revision + 1 if old else 1
-        )
-        counted_to = max(now, old.counted_to) if old else now
-        self.tables.jobs[job.name] = JobRow(job=saved, counted_to=counted_to)
+        trigger = _anchored(job, old.job if old else None, now)
+        saved = replace(job, trigger=trigger, revision=old.job.revision + 1 if old else 1)
+        self.tables.jobs[job.name] = JobRow(job=saved, counted_to=max(now, old.counted_to) if old else now)
         for execution in [] if job.enabled else list(self.tables.live_of(job.name)):
             if execution.state in CLAIMABLE:
                 self.tables.end(execution, ExecutionState.CANCELLED, reason)

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from scheduling.domain.fire import Attempt
+from scheduling.domain.job import check_name
 from scheduling.ports.ledger import Fence
 
 Result = TypeVar("Result")
@@ -80,8 +81,10 @@ class Context:
     def once(self, name: str, function: Callable[[], Result]) -> Result | None:
         """Run `function` in such a transaction, exactly once per execution, and return what it returns.
 
-        Return None if an earlier attempt of this execution has done it. `name` tells apart several in one handler.
+        Return None if an earlier attempt of this execution has done it. `name` tells apart several in one handler;
+        it is written like a job's name. `function` may be called again after a deadlock, but only one call counts.
         """
+        check_name(name)
         result: Result | None = self._fence.once(self._attempt, name, function)
         return result
 

@@ -4,7 +4,15 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from scheduling.domain.cluster import Cluster, Instance, assignments_due, items_of, to_ranges
+from scheduling.domain.cluster import (
+    Assignments,
+    Cluster,
+    Instance,
+    assignments_due,
+    items_of,
+    opens_first,
+    to_ranges,
+)
 from scheduling.domain.errors import InstanceDead, RegistryUnavailable
 from scheduling.domain.errors import gettext_noop as _
 from scheduling.ports.ledger import Ledger
@@ -32,11 +40,13 @@ class Membership:
         self.instance = instance
         self.cluster = Cluster()
         self.mine: Mapping[str, frozenset[int]] = {}
+        self.opens_first: frozenset[str] = frozenset()
         self._ledger = ledger
         self._registry = registry
         self._session = session
         self._clock = clock
         self._timer = Timer(WATCH_SECONDS, clock)
+        self._nothing_due: object = None
         self._entered = False
         self._answered_at = float("-inf")
         self._seen_since = float("inf")
@@ -87,7 +97,8 @@ class Membership:
         logger.error("instance %s has been declared dead; going on as %s", self.instance.id, id)
         self._session.leave()
         self.instance = replace(self.instance, id=id)
-        self.mine = {}
+        self.cluster = Cluster()
+        self.mine, self.opens_first = {}, frozenset()
         self._entered = False
         self._timer.ring()
 
@@ -129,9 +140,16 @@ class Membership:
         if shown:
             self._seen_since = min(self._seen_since, now)
         self._answered_at = now
-        mine = items_of(self.instance.id, cluster.assignments)
-        self._log_changes(cluster, mine)
-        self.cluster, self.mine = cluster, mine
+        self._log_leader(cluster)
+        if cluster.assignments is not self.cluster.assignments:
+            self._take_on(cluster.assignments)
+        self.cluster = cluster
+
+    def _take_on(self, assignments: Assignments) -> None:
+        mine = items_of(self.instance.id, assignments)
+        self._log_items(mine)
+        self.mine = mine
+        self.opens_first = frozenset(job for job in mine if opens_first(self.instance.id, job, assignments))
 
     def _lose_sight(self, error: RegistryUnavailable) -> None:
         if self._seen_since != float("inf"):
@@ -142,9 +160,13 @@ class Membership:
         jobs = self._ledger.jobs()
         if {job.name: job.revision for job in jobs} != {j.name: j.revision for j in self.cluster.jobs.values()}:
             self._registry.publish(jobs, epoch=self.cluster.epoch)
-        due = assignments_due(jobs, self.cluster, self._ledger.live_items())
+        grounds = (jobs, self.cluster.instances, self.cluster.assignments, self._ledger.live_items())
+        if grounds == self._nothing_due:
+            return
+        due = assignments_due(jobs, self.cluster, grounds[-1])
         if due and self._registry.assign(due, epoch=self.cluster.epoch):
             self._timer.ring()
+        self._nothing_due = None if due else grounds
 
     def _bury(self) -> None:
         joined = self._ledger.joined()
@@ -157,10 +179,12 @@ class Membership:
             if self._ledger.die(id, by=self.instance.id):
                 logger.warning("instance %s is gone: declared dead", id)
 
-    def _log_changes(self, cluster: Cluster, mine: Mapping[str, frozenset[int]]) -> None:
+    def _log_leader(self, cluster: Cluster) -> None:
         if cluster.leader and cluster.leader != self.cluster.leader:
             you = " (this instance)" if cluster.leader == self.instance.id else ""
             logger.info("leader is %s%s, epoch %s", cluster.leader, you, cluster.epoch)
+
+    def _log_items(self, mine: Mapping[str, frozenset[int]]) -> None:
         for job in sorted(mine.keys() | self.mine.keys()):
             before, after = self.mine.get(job, frozenset()), mine.get(job, frozenset())
             for word, items in (("gained", after - before), ("lost", before - after)):

@@ -5,7 +5,6 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from scheduling.domain.cluster import opens_first
 from scheduling.domain.errors import InstanceDead, LedgerUnavailable
 from scheduling.domain.fire import Attempt, LiveExecution, claimable
 from scheduling.ports.ledger import Fence, Ledger, TakenBack
@@ -121,7 +120,7 @@ class Node:
         if not self._membership.knows_newest_zones():
             return
         due = self._agenda.due(self._mine())
-        names = [name for name, time in due.items() if self._opens_first(name)]
+        names = [name for name in due if name in self._membership.opens_first]
         late = [n for n, time in due.items() if n not in names and self._agenda.now() >= time + SECOND_OPENERS_WAIT]
         if late:
             self._read_cursors()
@@ -136,9 +135,6 @@ class Node:
         if len(won) < len(openings):
             self._read_cursors()
         self._look_timer.ring()
-
-    def _opens_first(self, name: str) -> bool:
-        return opens_first(self._membership.instance.id, name, self._membership.cluster.assignments)
 
     def _mine(self) -> dict[str, frozenset[int]]:
         jobs = self._membership.cluster.jobs
@@ -231,6 +227,6 @@ class Node:
         return max(AGAIN_SECONDS if min(left) < 0 else 0.0, min(left))
 
     def _wake_at(self, name: str, fire_time: datetime) -> datetime:
-        if fire_time > self._agenda.now() or self._opens_first(name):
+        if fire_time > self._agenda.now() or name in self._membership.opens_first:
             return fire_time
         return next_peek(fire_time, self._looked_at) or fire_time

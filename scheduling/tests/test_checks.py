@@ -9,6 +9,7 @@ from django.db import DEFAULT_DB_ALIAS, connection
 
 from scheduling import checks, job
 from scheduling.database import configuration
+from scheduling.database.ledger import DatabaseLedger
 from scheduling.models import Job
 from scheduling.runtime.handlers import HANDLERS
 
@@ -47,7 +48,7 @@ def test_settings_that_are_no_dict_are_shown_with_what_to_write(settings):
     settings.SCHEDULING = "database://"
     (error,) = checks.check_settings()
     assert (error.id, error.msg) == ("scheduling.E001", "SCHEDULING is 'database://', no dict.")
-    assert "{'REGISTRY_URL': 'database://'}" in error.hint
+    assert "{'REGISTRY_URL': 'database://'}" in str(error.hint)
 
 
 def test_a_misspelt_key_is_named_with_the_right_one(settings):
@@ -97,7 +98,7 @@ def test_the_options_of_this_project_pass():
 def test_sqlite_options_that_lock_writers_out_are_shown_with_a_dict_to_paste(change):
     (warning,) = checks.database_option_problems("sqlite", checks.SQLITE_OPTIONS | change)
     assert warning.id == "scheduling.W001"
-    assert repr(checks.SQLITE_OPTIONS) in warning.hint
+    assert repr(checks.SQLITE_OPTIONS) in str(warning.hint)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +187,7 @@ def test_a_trigger_that_never_fires_is_warned_of(options):
 
 def test_declarations_are_checked_by_every_command_without_a_database():
     job("work", cron="nonsense")(work)
-    assert ids(m for m in run_checks() if m.id.startswith("scheduling.")) == ["E010"]
+    assert ids(m for m in run_checks() if str(m.id).startswith("scheduling.")) == ["E010"]
 
 
 # Database
@@ -210,12 +211,16 @@ def save(**fields):
         ({"handler": "gone"}, ["W021"]),
         ({"trigger_kind": "cron", "cron": "nonsense"}, ["W022"]),
         ({"sharding_total_count": 2, "item_parameters": "7=x"}, ["W022"]),
+        ({"sharding_total_count": 0}, ["W022"]),
+        ({"strategy": "random"}, ["W022"]),
+        ({"misfire": "later"}, ["W022"]),
     ],
 )
-def test_rows_that_cannot_run_are_warned_of(fields, expected):
+def test_rows_that_cannot_run_are_warned_of_and_those_that_cannot_be_meant_stop_no_instance(fields, expected):
     job("work")(work)
     save(**fields)
     assert database_checks() == expected
+    assert bool(DatabaseLedger().jobs()) == ("W022" not in expected)
 
 
 @pytest.mark.django_db
@@ -236,7 +241,7 @@ def test_only_a_server_can_have_too_few_connections():
 def test_more_connections_than_are_allowed_are_warned_of_with_the_workers_that_fit():
     (warning,) = checks.connection_warnings(16, 8, 151)
     assert warning.msg == "8 × 16 workers may need 152 connections; the database allows 151"
-    assert "--workers 15" in warning.hint
+    assert "--workers 15" in str(warning.hint)
     assert checks.connection_warnings(15, 8, 151) == []
 
 

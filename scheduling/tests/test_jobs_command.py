@@ -1,85 +1,30 @@
 """`manage.py jobs`, as people and scripts use it."""
 
-import io
 from datetime import UTC, datetime
-from unittest.mock import patch
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 from django.utils import translation
 
 from scheduling import job
 from scheduling.database import configuration
 from scheduling.database.ledger import DatabaseLedger
-from scheduling.database.registry import DatabaseRegistry
-from scheduling.domain.cluster import Instance
-from scheduling.domain.fire import ExecutionState, Result
-from scheduling.management.commands.jobs import Command
 from scheduling.management.tables import table, width
-from scheduling.models import Execution, Fire, Job
+from scheduling.models import Fire, Job
 from scheduling.runtime.handlers import HANDLERS
+from scheduling.tests.commanding import jobs, only_one_handler, refusal, save, squeezed, work
 
 pytestmark = [pytest.mark.django_db, pytest.mark.mariadb]
-
-INSTANCE = Instance(
-    id="one", host="h", pid=1, started_at=datetime(2026, 1, 1, tzinfo=UTC), handlers=frozenset({"work"}), tzdata=""
-)
 
 
 @pytest.fixture(autouse=True)
 def no_other_jobs():
-    Job.objects.all().delete()
-    with patch.dict(HANDLERS, clear=True):
-        job("work")(work)
+    with only_one_handler():
         yield
-
-
-def work(context):
-    pass
-
-
-def save(name="work", **fields):
-    row = Job(**({"name": name, "handler": "work", "trigger_kind": "manual"} | fields))
-    configuration.save(row)
-    return row
-
-
-def jobs(*arguments, command="jobs"):
-    out = io.StringIO()
-    call_command(command, *arguments, stdout=out, stderr=out)
-    return out.getvalue()
-
-
-def refusal(*arguments, command="jobs"):
-    with pytest.raises(CommandError) as refused:
-        jobs(*arguments, command=command)
-    return refused.value.returncode, str(refused.value)
 
 
 def lines_of(output):
     return dict(line.split("  ", 1) for line in output.splitlines() if "  " in line)
-
-
-class Busy(Command):
-    """The command, in whose pauses an instance does all that is pending."""
-
-    states = (ExecutionState.SUCCEEDED,)
-
-    def pause(self, seconds):
-        ledger = DatabaseLedger()
-        ledger.enter(INSTANCE)
-        ledger.join(INSTANCE.id)
-        attempts = ledger.claim(ledger.look(["work"]).executions, by=INSTANCE.id, claim="claim")
-        ledger.finish([self.result(attempt) for attempt in attempts])
-        ledger.settle()
-
-    def result(self, attempt):
-        state = self.states[attempt.item % len(self.states)]
-        return Result(attempt=attempt, state=state, message=f"line 1\nitem {attempt.item} done")
-
-
-class PartlyFailing(Busy):
-    states = (ExecutionState.SUCCEEDED, ExecutionState.FAILED)
 
 
 # list
@@ -89,7 +34,7 @@ def test_the_list_shows_state_trigger_next_fire_and_items_of_each_job():
     save("daily", trigger_kind="cron", cron="0 0 3 1 1 ? 2099", time_zone="Asia/Shanghai", sharding_total_count=3)
     save("off", enabled=False)
     save("orphan", handler="gone")
-    assert [line.split("  ") for line in _squeezed(jobs("list"))] == [
+    assert [line.split("  ") for line in squeezed(jobs("list"))] == [
         ["job", "state", "trigger", "next fire (UTC)", "items", "handler"],
         ["daily", "enabled", "0 0 3 1 1 ? 2099 (Asia/Shanghai)", "2098-12-31 19:00:00", "3", "work"],
         ["off", "disabled", "only when somebody asks", "–", "1", "work"],
@@ -143,7 +88,7 @@ def test_a_job_is_shown_with_its_configuration_its_differences_and_its_last_fire
 
 def test_next_fire_times_are_shown_in_the_zone_of_the_job_and_in_utc():
     save(trigger_kind="cron", cron="0 0 3 1 1 ? 2098,2099", time_zone="Asia/Shanghai")
-    assert [line.split("  ") for line in _squeezed(jobs("next", "work", "5"))] == [
+    assert [line.split("  ") for line in squeezed(jobs("next", "work", "5"))] == [
         ["Asia/Shanghai", "UTC"],
         ["2098-01-01 03:00:00+08:00", "2097-12-31 19:00:00"],
         ["2099-01-01 03:00:00+08:00", "2098-12-31 19:00:00"],
@@ -192,95 +137,6 @@ def test_sync_fails_if_a_declaration_is_refused_and_writes_the_others():
     code, message = refusal("sync")
     assert (code, message) == (1, "1 declaration cannot be written: mend it in the code")
     assert list(Job.objects.values_list("name", flat=True)) == ["work"]
-
-
-# run
-
-
-def test_a_job_run_by_hand_is_a_fire_of_whoever_asked():
-    save(sharding_total_count=2)
-    with patch.dict("os.environ", {"LOGNAME": "alice"}):
-        output = jobs("run", "work")
-    fire = Fire.objects.get()
-    assert (fire.asked_by, fire.kind, fire.request > 0) == ("alice", "manual", True)
-    assert f"fire {fire.id} of work is open" in output
-    assert Execution.objects.filter(fire=fire, state="pending").count() == 2
-
-
-def test_two_runs_are_two_fires():
-    save()
-    jobs("run", "work")
-    jobs("run", "work")
-    assert Fire.objects.count() == 2
-
-
-def test_a_run_that_nobody_will_do_says_how_to_start_an_instance():
-    save()
-    assert "nobody runs: start `manage.py runscheduler`" in jobs("run", "work")
-
-
-def test_a_run_says_when_no_live_instance_knows_the_handler():
-    save()
-    save("orphan", handler="gone")
-    DatabaseRegistry().register(INSTANCE)
-    assert "no live instance knows the handler 'gone'" in jobs("run", "orphan")
-    assert jobs("run", "work").count("\n") == 1
-
-
-def test_waiting_ends_with_the_fire_and_shows_each_execution():
-    save(sharding_total_count=2)
-    output = jobs("run", "work", "--wait", command=Busy())
-    assert [line.split("  ")[:3] for line in _squeezed(output) if line[0] in "01"] == [
-        ["0", "succeeded", "one"],
-        ["1", "succeeded", "one"],
-    ]
-    assert "item 1 done" in output
-    assert output.endswith(f"fire {Fire.objects.get().id} of work: succeeded\n")
-
-
-@pytest.mark.parametrize(("items", "state"), [(1, "failed"), (2, "partly failed")])
-def test_a_fire_that_fails_ends_the_command_with_1(items, state):
-    save(sharding_total_count=items)
-    command = PartlyFailing() if items > 1 else type("Failing", (Busy,), {"states": (ExecutionState.FAILED,)})()
-    code, message = refusal("run", "work", "--wait", command=command)
-    assert (code, message) == (1, f"fire {Fire.objects.get().id} of work: {state}")
-
-
-def test_a_fire_that_is_disabled_while_it_waits_ends_the_command_with_1():
-    class Disabling(Command):
-        def pause(self, seconds):
-            jobs("disable", "work")
-            DatabaseLedger().settle()
-
-    save()
-    assert refusal("run", "work", "--wait", command=Disabling())[0] == 1
-
-
-def test_a_wait_that_is_over_ends_the_command_with_4_and_leaves_the_fire_open():
-    class Impatient(Command):
-        def pause(self, seconds):
-            raise KeyboardInterrupt
-
-    save()
-    code, message = refusal("run", "work", "--wait", command=Impatient())
-    assert (code, "`manage.py jobs show work`" in message) == (4, True)
-    assert Fire.objects.get().state == "open"
-
-
-@pytest.mark.parametrize(
-    "arguments", [["--timeout", "5"], ["--wait", "--timeout", "0"], ["--wait", "--timeout", "nan"]]
-)
-def test_a_timeout_that_means_nothing_opens_no_fire(arguments):
-    save()
-    with pytest.raises(CommandError, match="--timeout"):
-        jobs("run", "work", *arguments)
-    assert not Fire.objects.exists()
-
-
-def test_a_disabled_job_is_not_run():
-    save(enabled=False)
-    assert refusal("run", "work") == (2, "work is disabled: enable it first")
-    assert not Fire.objects.exists()
 
 
 # enable, disable
@@ -339,7 +195,3 @@ def test_an_unknown_job_is_named_with_those_of_like_names(command, name):
 def test_a_retired_job_is_unknown():
     configuration.retire(save())
     assert refusal("show", "work") == (2, "there is no job 'work': `manage.py jobs list` shows them all")
-
-
-def _squeezed(output):
-    return ["  ".join(part.strip() for part in line.split("  ") if part.strip()) for line in output.splitlines()]

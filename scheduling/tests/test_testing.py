@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.test import TestCase
 
-from scheduling import job
+from scheduling import Context, job
 from scheduling.domain.errors import BadResult, InvalidJob, UnknownHandler
 from scheduling.models import Execution, Fire, Item, Marker
 from scheduling.runtime.handlers import HANDLERS
@@ -21,12 +21,13 @@ def no_other_handlers():
 
 
 def declared(**options):
-    """Return a handler that gives back its context."""
+    """Declare a handler that keeps its context; return it and what it kept."""
+
+    seen: list[Context] = []
 
     def handler(context):
         seen.append(context)
 
-    seen = []
     job("work", **options)(handler)
     return handler, seen
 
@@ -170,7 +171,5 @@ class InATestCaseOfDjango(TestCase):
 
         run(work, fire_time=datetime(2026, 1, 1, tzinfo=UTC))
         assert Group.objects.count() == 1
-        assert not any(model.objects.filter(**which).exists() for model, which in LEDGER)
-
-
-LEDGER = [(Fire, {}), (Execution, {}), (Marker, {}), (Item, {"job__name": "work"})]
+        ledger = (Fire.objects, Execution.objects, Marker.objects, Item.objects.filter(job__name="work"))
+        assert not any(rows.exists() for rows in ledger)

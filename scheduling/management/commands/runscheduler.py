@@ -23,7 +23,7 @@ from scheduling.database.ledger import DatabaseLedger
 from scheduling.database.registry import DatabaseRegistry
 from scheduling.database.threads import on_ledger_thread, on_worker_thread
 from scheduling.domain.cluster import Instance
-from scheduling.models import Registration
+from scheduling.domain.errors import RegistryUnavailable
 from scheduling.runtime.executor import DEFAULT_WORKERS, ThreadWorkers
 from scheduling.runtime.handlers import HANDLERS
 from scheduling.runtime.identity import new_id, tzdata_version
@@ -66,9 +66,9 @@ class Command(BaseCommand):
     def _look_at_database(self, workers: int) -> None:
         try:
             check_migrated()
-            for warning in connection_limit_warnings(workers, Registration.objects.count() + 1):
+            for warning in connection_limit_warnings(workers, len(DatabaseRegistry().cluster().instances) + 1):
                 logger.warning("%s (%s)", warning.msg, warning.hint)
-        except DatabaseError as error:
+        except (DatabaseError, RegistryUnavailable) as error:
             logger.warning("the database gives no answer yet: %s", error)
         finally:
             connection.close()

@@ -46,7 +46,7 @@ def test_a_sharding_total_count_out_of_range_is_named(count):
 
 @pytest.mark.parametrize("name", ["", "Pay", "a/b", "-a", "a b", "作业", "a" * 101, "a\n"])
 def test_a_name_that_some_database_or_path_would_change_is_refused(name):
-    with pytest.raises(InvalidJob, match="cannot be a job's name"):
+    with pytest.raises(InvalidJob, match="cannot be a name"):
         check_name(name)
 
 

@@ -16,8 +16,13 @@ A_MOMENT = timedelta(seconds=20)
 class ConfiguringSuite:
     @pytest.mark.parametrize("misfire", Misfire)
     def test_a_job_comes_back_as_it_was_configured(self, stage: Stage, misfire: Misfire) -> None:
-        fields = {"sharding_total_count": 3, "item_parameters": {0: "bachelor", 2: "doctor"}, "misfire": misfire}
-        job = stage.configure(strategy="average_allocation", failover=False, **fields)
+        job = stage.configure(
+            sharding_total_count=3,
+            item_parameters={0: "bachelor", 2: "doctor"},
+            strategy="average_allocation",
+            misfire=misfire,
+            failover=False,
+        )
         assert (job.sharding_total_count, job.item_parameters) == (3, {0: "bachelor", 2: "doctor"})
         assert (job.handler, job.strategy, job.misfire, job.failover) == ("sweep", "average_allocation", misfire, False)
 

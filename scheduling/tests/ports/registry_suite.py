@@ -52,7 +52,7 @@ class RegistrySuite:
         a, b = ensemble.join("a"), ensemble.join("b")
         a.register(an_instance("a", draining=True, handlers=frozenset({"sweep", "mail"})))
         seen = b.cluster().instances["a"]
-        assert (seen.draining, seen.handlers) == (True, {"sweep", "mail"})
+        assert (seen.draining, seen.handlers) == (True, frozenset({"sweep", "mail"}))
 
     def test_a_session_lives_as_long_as_it_beats(self, ensemble: Ensemble) -> None:
         a = ensemble.join("a")

@@ -12,7 +12,7 @@ from scheduling.tests.ports.ledger_suite import LedgerSuite
 from scheduling.tests.ports.registry_suite import Ensemble, RegistrySuite
 from scheduling.tests.ports.stage import Stage
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.mariadb]
+pytestmark = [pytest.mark.usefixtures("transactional_db"), pytest.mark.mariadb]
 
 
 class TestDatabaseLedger(LedgerSuite):

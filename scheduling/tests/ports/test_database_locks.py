@@ -20,7 +20,7 @@ from scheduling.ports.ledger import Ledger
 from scheduling.tests.ports.database_stage import database_stage, on_thread
 from scheduling.tests.ports.stage import JOB, SECONDS, Stage, succeeded
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.mariadb]
+pytestmark = [pytest.mark.usefixtures("transactional_db"), pytest.mark.mariadb]
 
 INSTANCES = ("a", "b", "c", "d", "e", "f")
 JOBS = tuple(f"job-{number}" for number in range(12))
@@ -65,8 +65,7 @@ def test_instances_that_do_everything_at_one_instant_neither_deadlock_nor_run_an
     stage.enter_instances(*INSTANCES)
     deadlocks = count_deadlocks()
     for ago in ROUNDS:
-        openings = [stage.opening(job, ago) for job in jobs]
-        stage.together([lambda ledger, n=n: run_everything(ledger, openings, n) for n in range(len(INSTANCES))])
+        run_everything(stage, [stage.opening(job, ago) for job in jobs])
     assert count_deadlocks() == deadlocks
     for name in JOBS:
         assert [row.state for row in stage.probe.fires(name)] == [FireState.SUCCEEDED] * len(ROUNDS)
@@ -74,7 +73,11 @@ def test_instances_that_do_everything_at_one_instant_neither_deadlock_nor_run_an
         assert stage.probe.tokens(name) == dict.fromkeys(range(ITEMS), len(ROUNDS))
 
 
-def run_everything(ledger: Ledger, openings: list[Opening], number: int) -> None:
+def run_everything(stage: Stage, openings: list[Opening]) -> None:
+    stage.together(lambda ledger, number: run_share(ledger, openings, number), range(len(INSTANCES)))
+
+
+def run_share(ledger: Ledger, openings: list[Opening], number: int) -> None:
     """Open all, in an order of one's own; claim, finish and settle one's own share, half of which is another's too."""
     shuffle, by = random.Random(number).sample, INSTANCES[number]
     ledger.open(shuffle(openings, len(openings)), by=by)

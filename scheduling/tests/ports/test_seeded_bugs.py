@@ -64,7 +64,7 @@ class TestInMemory:
 
 
 @pytest.mark.mariadb
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("transactional_db")
 class TestInTheDatabase:
     @pytest.fixture
     def stage(self) -> Stage:

@@ -13,7 +13,7 @@ from scheduling.runtime.handlers import Handler
 from scheduling.runtime.membership import Membership
 from scheduling.runtime.node import Node
 from scheduling.runtime.session import Session
-from scheduling.tests.ports.probe import MemoryProbe
+from scheduling.tests.ports.memory_stage import MemoryProbe
 
 START = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
