@@ -6,8 +6,8 @@ from pathlib import Path
 import django
 import environ
 import pytest
-from django.utils import translation
 from django.db import connection
+from django.utils import translation
 
 # Not left to pytest-django, which would load the settings before this file can say what is in the environment.
 os.environ.setdefault("SECRET_KEY", "not-secret-only-tests-use-it")

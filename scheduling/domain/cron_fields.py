@@ -1,6 +1,7 @@
 """The fields of a Quartz cron expression: which numbers each may hold, and how a list of numbers is written."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from scheduling.domain.cron_advice import count_from_one, excerpt, nearest_name
@@ -77,7 +78,7 @@ def refuse(field: Field, message: str, **params: object) -> InvalidCronExpressio
     return InvalidCronExpression(message, number=field.number, name=field.name, **params)
 
 
-def _parse_item(field: Field, item: str) -> list[int]:
+def _parse_item(field: Field, item: str) -> Iterable[int]:
     match = ITEM.fullmatch(item)
     if match is None:
         raise _unreadable(field, item)
@@ -89,9 +90,9 @@ def _parse_item(field: Field, item: str) -> list[int]:
     return _span(field, item, low, parse_number(field, last) if last else open_end, _step(field, step))
 
 
-def _span(field: Field, item: str, low: int, high: int, step: int) -> list[int]:
+def _span(field: Field, item: str, low: int, high: int, step: int) -> Iterable[int]:
     if low <= high:
-        return list(range(low, high + 1, step))
+        return range(low, high + 1, step)
     if field is YEAR:
         raise refuse(
             field,

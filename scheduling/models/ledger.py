@@ -5,6 +5,7 @@ Foreign keys have no constraint in the database, so that a lock on one table nev
 """
 
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from scheduling.domain.fire import ExecutionState, FireState, Reason
@@ -163,7 +164,7 @@ class Execution(models.Model):
         indexes = (models.Index(fields=("live", "job", "item", "due_at"), name="scheduling_live"),)
 
     def __str__(self) -> str:
-        return f"{self.fire} item {self.item}"
+        return gettext("%(job)s item %(item)s") % {"job": self.fire, "item": self.item}
 
 
 class Marker(models.Model):

@@ -24,7 +24,7 @@ def test_disabling_cancels_what_is_pending_and_says_what_becomes_of_the_rest(
         response = act(admin_client, "disable", row)
 
     assert said(response) == [
-        "nightly is disabled. 1 running execution goes on to its end. 1 pending or waiting execution is cancelled."
+        "Job nightly is disabled. 1 running execution goes on to its end. 1 pending or waiting execution is cancelled."
     ]
     assert not again(row).cursor.enabled
     assert again(row).changed_fields == ["enabled"]
@@ -34,7 +34,7 @@ def test_disabling_cancels_what_is_pending_and_says_what_becomes_of_the_rest(
 
 def test_enabling_moves_the_cursor_so_that_nothing_fires_for_the_past(admin_client):
     row = saved(enabled=False)
-    assert said(act(admin_client, "enable", row)) == ["nightly is enabled."]
+    assert said(act(admin_client, "enable", row)) == ["Job nightly is enabled."]
     assert again(row).cursor.enabled
     assert again(row).cursor.counted_to > row.cursor.counted_to
     assert not Fire.objects.filter(job=row).exists()
@@ -42,7 +42,7 @@ def test_enabling_moves_the_cursor_so_that_nothing_fires_for_the_past(admin_clie
 
 def test_a_job_that_is_so_already_is_left_alone(admin_client):
     row = saved()
-    assert said(act(admin_client, "enable", row)) == ["nightly was enabled already."]
+    assert said(act(admin_client, "enable", row)) == ["Job nightly was enabled already."]
     assert again(row).cursor.revision == row.cursor.revision
 
 
@@ -50,7 +50,7 @@ def test_a_job_that_cannot_be_meant_is_not_enabled(admin_client):
     row = saved(enabled=False)
     row.__class__.objects.filter(pk=row.pk).update(cron="nonsense")
     (message,) = said(act(admin_client, "enable", row))
-    assert message.startswith("nightly: field")
+    assert message.startswith("Job nightly: field")
     assert not again(row).enabled
 
 
@@ -87,7 +87,7 @@ def test_a_request_without_its_key_runs_nothing_and_says_so(admin_client, key):
 def test_a_disabled_job_is_named_and_not_run_while_the_others_are(admin_client):
     off, on = saved("off", enabled=False), saved("on")
     response = act(admin_client, "run_now", off, on)
-    assert said(response)[0] == "off is disabled: enable it first"
+    assert said(response)[0] == "Job off is disabled: enable it first, then run it."
     assert not Fire.objects.filter(job=off).exists()
     assert Fire.objects.filter(job=on).count() == 1
 
@@ -95,7 +95,7 @@ def test_a_disabled_job_is_named_and_not_run_while_the_others_are(admin_client):
 def test_the_code_s_values_come_back_and_are_forgotten_as_changes(admin_client):
     row = saved(sharding_total_count=2)
     post(admin_client, url("job", "change", row.pk), cron="0 30 4 * * ?")
-    assert said(act(admin_client, "take_the_codes", row)) == ["nightly: updated: cron"]
+    assert said(act(admin_client, "take_the_codes", row)) == ["Job nightly: updated: cron"]
     assert again(row).cron == "0 0 3 * * ?"
     assert again(row).changed_fields == []
 
@@ -104,14 +104,14 @@ def test_values_that_the_code_cannot_mean_are_not_taken(admin_client, monkeypatc
     row = saved(changed_fields=["cron"])
     monkeypatch.setitem(HANDLERS, "nightly", replace(HANDLERS["nightly"], cron="nonsense"))
     (message,) = said(act(admin_client, "take_the_codes", row))
-    assert message.startswith("nightly: field")
+    assert message.startswith("Job nightly: field")
     assert again(row).changed_fields == ["cron"]
 
 
 def test_a_job_that_no_code_declares_has_no_values_to_take(admin_client):
     row = saved("by-hand")
     assert said(act(admin_client, "take_the_codes", row)) == [
-        "by-hand: no code declares it, so there are no values to take"
+        "Job by-hand: no code declares it, so there are no values to take"
     ]
 
 
@@ -133,5 +133,5 @@ def test_a_database_that_gives_no_answer_to_one_job_is_said_and_the_others_go_on
     monkeypatch.setattr(configuration, "save", locked)
     messages = said(act(admin_client, "disable", first, second))
     assert "database is locked" in messages[0]
-    assert messages[1].startswith("second is disabled.")
+    assert messages[1].startswith("Job second is disabled.")
     assert (again(first).enabled, again(second).enabled) == (True, False)

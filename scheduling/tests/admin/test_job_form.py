@@ -60,6 +60,7 @@ def test_the_field_a_cron_message_names_is_translated(admin_client):
     ("typed", "named"),
     [
         ({"sharding_total_count": 0}, "0 is outside 1-10000"),
+        ({"sharding_total_count": 0, "item_parameters": "0=a"}, "0 is outside 1-10000"),
         ({"sharding_total_count": 100_000}, "100000 is outside 1-10000"),
         ({"item_parameters": "2=c"}, "'2=c' is for an item outside 0-0"),
         ({"item_parameters": "bachelor"}, "'bachelor' is not written item=parameter"),
@@ -142,6 +143,7 @@ def test_who_saves_second_is_told_who_was_first(admin_client, django_user_model)
     response = admin_client.post(address, mine, follow=True)
 
     assert "Not saved: admin changed this job at" in errors_of(response)
+    assert "<" not in errors_of(response)
     assert again(row).cron == "0 30 5 * * ?"
 
 

@@ -122,7 +122,8 @@ def test_full_width_spaces_are_shown_as_the_plain_line():
 
 
 def test_what_is_not_text_is_refused():
-    for value in (None, 5, b"0 0 12 * * ?", ["0"], {}):
+    values: tuple[object, ...] = (None, 5, b"0 0 12 * * ?", ["0"], {})
+    for value in values:
         assert type(value).__name__ in refusal(value)
 
 

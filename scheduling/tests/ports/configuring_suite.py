@@ -82,9 +82,10 @@ class ConfiguringSuite:
         stage.configure(trigger=DateTrigger(at=stage.at(60)))
         assert stage.probe.fires(JOB) == []
 
-    def test_an_edit_leaves_pending_executions_with_what_they_were_opened_with(self, stage: Stage) -> None:
+    @pytest.mark.parametrize("total", [1, 3])
+    def test_an_edit_leaves_pending_executions_with_what_they_were_opened_with(self, stage: Stage, total: int) -> None:
         stage.open(stage.configure(sharding_total_count=2, item_parameters={1: "old"}), 30)
-        stage.configure(sharding_total_count=1, item_parameters={0: "new"})
+        stage.configure(sharding_total_count=total, item_parameters={0: "new"})
         stage.enter_instances("a")
         attempts = stage.claim(stage.live())
         assert [(a.item, a.total, a.parameters) for a in attempts] == [(0, 2, {1: "old"}), (1, 2, {1: "old"})]

@@ -1,10 +1,12 @@
 """The stage on Django's ORM, and the suites' look behind it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from django.db import connections
+from django.db import connection, connections
 from django.db.models import F
 
 from scheduling.database.clock import database_now
@@ -13,14 +15,19 @@ from scheduling.database.ledger import DatabaseLedger
 from scheduling.domain.fire import ExecutionState, FireState, Reason
 from scheduling.models import Cursor, Execution, Fire, Instance, Item, Registration
 from scheduling.tests.ports.probe import ExecutionRow, FireRow
-from scheduling.tests.ports.stage import Stage
+from scheduling.tests.ports.stage import SECONDS, Stage
 
 Answer = TypeVar("Answer")
+Act = Callable[[], object]
 
 
 def database_stage(make_ledger: Callable[[], DatabaseLedger] = DatabaseLedger) -> Stage:
     """Return a stage on the default database."""
     return Stage(make_ledger=make_ledger, fence=DatabaseFence(), probe=DatabaseProbe(), enter=on_thread)
+
+
+def call_nobody() -> None:
+    """Leave a moment to itself."""
 
 
 def on_thread(function: Callable[[], Answer]) -> Answer:
@@ -79,6 +86,30 @@ class DatabaseProbe:
 
     def forget(self, instance: str) -> None:
         Instance.objects.filter(id=instance).delete()
+
+
+def meanwhile(function: Callable[[], Answer]) -> Answer:
+    """Let somebody else do this, on a connection of their own."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(on_thread, function).result(SECONDS)
+
+
+@contextmanager
+def at_the_lock_of_an_item(*, before: Act = call_nobody, after: Act = call_nobody) -> Iterator[None]:
+    """Let somebody else act directly before, or after, this connection's first lock on items."""
+    acts = [before, after]
+
+    def execute(run: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        if not acts or "FOR UPDATE" not in sql or Item._meta.db_table not in sql:
+            return run(sql, *rest)
+        meanwhile(acts.pop(0))
+        result = run(sql, *rest)
+        meanwhile(acts.pop(0))
+        return result
+
+    with connection.execute_wrapper(execute):
+        yield
+    assert not acts, "no item was locked"
 
 
 def pass_time(seconds: float) -> None:

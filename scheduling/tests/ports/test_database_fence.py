@@ -1,6 +1,6 @@
 """What a handler writes in the fence's transactions is there exactly if it counts; only a database can show it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Event
 
@@ -12,7 +12,7 @@ from scheduling.domain.errors import NoLongerYours
 from scheduling.domain.fire import Attempt
 from scheduling.models import Marker
 from scheduling.ports.ledger import Ledger
-from scheduling.tests.ports.database_stage import database_stage, on_thread
+from scheduling.tests.ports.database_stage import database_stage, meanwhile, on_thread
 from scheduling.tests.ports.stage import SECONDS, Stage, succeeded
 
 pytestmark = pytest.mark.mariadb
@@ -36,12 +36,6 @@ def write(name: str) -> None:
 
 def written() -> set[str]:
     return set(Group.objects.values_list("name", flat=True))
-
-
-def meanwhile(function: Callable[[], object]) -> None:
-    """Let somebody else do this, on a connection of their own."""
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(on_thread, function).result(SECONDS)
 
 
 class TestAtomic:

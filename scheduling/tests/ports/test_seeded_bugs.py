@@ -132,13 +132,14 @@ def holding_under_any_token(results: Sequence[Result], rows: Rows) -> list[Resul
 def written_together(
     barrier: Barrier, settle: Callable[[list[int]], int]
 ) -> Callable[[Sequence[Result], Rows], dict[int, Verdict]]:
-    """Return a `write_results` that waits until both have written, and then settles, before either commits."""
+    """Return a `write_results` that settles when both have written, and before either commits."""
     write_results = finishing.write_results
 
     def write(results: Sequence[Result], rows: Rows) -> dict[int, Verdict]:
         verdicts = write_results(results, rows)
         barrier.wait()
         settle([result.attempt.fire for result in results])
+        barrier.wait()
         return verdicts
 
     return write
