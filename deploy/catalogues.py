@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 APPS = ["scheduling", "resumes"]  # the texts of all other folders go to `locale/` at the top
-LOCALE = ["--locale", "zh_Hans", "--ignore=.venv", "--ignore=build", "--ignore=var", "--verbosity=0"]
+LOCALE = ["--locale", "en", "--locale", "zh_Hans", "--ignore=.venv", "--ignore=build", "--ignore=var", "--verbosity=0"]
 
 
 def main(action: str) -> None:
@@ -48,6 +48,8 @@ def findings(catalogue: Path, root: Path, fresh: Path) -> Iterator[str]:
         yield f"{catalogue} is not what the texts in the code ask for."
     elif not (root / compiled).exists() or compilation(root / compiled) != compilation(fresh / compiled):
         yield f"{compiled} is not what {catalogue.name} compiles to."
+    if "en" in catalogue.parts:
+        return  # the texts in the code are English
     statistics = output_of(fresh, "msgfmt", "--check-format", "--statistics", "--output-file=/dev/null", str(catalogue))
     if "fuzzy" in statistics or "untranslated" in statistics:
         yield f"{catalogue} has {statistics.strip()}"

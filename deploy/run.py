@@ -23,6 +23,7 @@ def main() -> None:
         install(ROOT / "requirements" / "base.txt")
         write_secret_key()
         password = prepare()
+        refuse_busy(port)  # again: installing takes a while
         with Processes(ROOT, keep_open=holder) as processes:
             pids = {name: processes.start(name, command) for name, command in programs(port).items()}
             address = f"http://127.0.0.1:{port}/"

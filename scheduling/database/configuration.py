@@ -76,7 +76,7 @@ def request(row: Job, *, key: int, asked_by: str) -> int:
         raise JobDisabled(row.name)
     fire = Fire.objects.create(**_manual_fire(row, cursor, key, asked_by))
     pending = (
-        Execution(fire=fire, job=row, item=item, state=ExecutionState.PENDING, live=True, due_at=fire.fire_time)
+        Execution(fire=fire, job=row, item=item, state=ExecutionState.PENDING, live=True, due_at=fire.opened_at)
         for item in range(row.sharding_total_count)
     )
     Execution.objects.bulk_create(pending, batch_size=200)

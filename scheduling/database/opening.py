@@ -123,7 +123,8 @@ class OpeningBatch:
         # Whoever changes an execution's state holds its item, so a claim is either done by now or has to wait.
         items = Item.objects.filter(job__in={row.job_id for row in late}, number__in={row.item for row in late})
         list(items.select_for_update().order_by("id").values_list("id"))
-        for job, rows in groupby(sorted(late, key=_job), key=_job):
+        still = _unclaimed().filter(id__in=[row.id for row in late])
+        for job, rows in groupby(sorted(still, key=_job), key=_job):
             self._cancel(self.by_job[job], job, list(rows))
 
     def _earlier(self) -> Iterable[Execution]:
@@ -146,7 +147,7 @@ class OpeningBatch:
 
     def _cancel(self, opening: Opening, job: int, rows: Sequence[Execution]) -> None:
         reason = _REASONS[opening.job.misfire]
-        _unclaimed().filter(id__in=[row.id for row in rows]).order_by().update(**_cancelled(reason, self.now))
+        Execution.objects.filter(id__in=[row.id for row in rows]).update(**_cancelled(reason, self.now))
         fires = {row.fire_id for row in rows}
         if opening.job.misfire is Misfire.FIRE_ONCE:
             Fire.objects.filter(id__in=fires).update(coalesced_into=self._into(job, opening))

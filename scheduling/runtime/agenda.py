@@ -31,11 +31,18 @@ class Agenda:
         self._now = datetime.min.replace(tzinfo=UTC)
         self._entries: dict[str, Entry] = {}
 
-    def read(self, jobs: Mapping[str, Job], cursors: Cursors) -> None:
-        """Take over what is published, and the cursors as the ledger has just answered them."""
+    def read(self, jobs: Mapping[str, Job], cursors: Cursors) -> frozenset[str]:
+        """Take over what is published, and the cursors as the ledger has just answered them.
+
+        Return the jobs whose cursors others have moved.
+        """
+        before = self._entries
         self._read_at = self._clock()
         self._now = cursors.now
         self._entries = {name: self._entry(name, jobs.get(name), c) for name, c in cursors.jobs.items()}
+        return frozenset(
+            n for n, c in cursors.jobs.items() if n in before and c.counted_to > before[n].cursor.counted_to
+        )
 
     def now(self) -> datetime:
         """Return the ledger's clock, by this process's monotonic one: behind it by the answer's way, never ahead."""

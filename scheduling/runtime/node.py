@@ -141,7 +141,10 @@ class Node:
         return {n: i for n, i in self._membership.mine.items() if n in jobs and jobs[n].handler in self._handlers}
 
     def _read_cursors(self) -> None:
-        self._agenda.read(self._membership.cluster.jobs, self._ledger.cursors())
+        moved = self._agenda.read(self._membership.cluster.jobs, self._ledger.cursors())
+        if not moved.isdisjoint(self._membership.mine):
+            # Another instance has opened a fire of theirs, and what was due here is so no more.
+            self._look_timer.ring()
 
     # Claiming
 

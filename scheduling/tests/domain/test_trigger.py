@@ -156,7 +156,7 @@ def test_triggers_are_values():
     assert CronTrigger(expression="* * * * * ?") == CronTrigger(expression="* * * * * ?", time_zone="UTC", dst="once")
     assert len({ManualTrigger(), ManualTrigger(), DateTrigger(at=NEW_YEAR)}) == 2
     with pytest.raises(FrozenInstanceError):
-        DateTrigger(at=NEW_YEAR).at = NEW_YEAR  # type: ignore[misc]
+        DateTrigger(at=NEW_YEAR).at = NEW_YEAR
 
 
 class Counting:

@@ -8,7 +8,7 @@ import pytest
 
 from scheduling.database import finishing
 from scheduling.database.ledger import DatabaseLedger
-from scheduling.domain.fire import Attempt, ExecutionState, FireState, Reason, Verdict
+from scheduling.domain.fire import Attempt, ExecutionState, FireState, Reason, Verdict, settled_state
 from scheduling.domain.job import Misfire
 from scheduling.ports.ledger import TakenBack
 from scheduling.tests.ports.database_stage import at_the_lock_of_an_item, database_stage
@@ -75,7 +75,7 @@ class TestClaimingMeanwhile:
 def test_two_that_have_read_the_same_fire_settle_it_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     (attempt,) = stage.run_all(stage.configure(), 30)
     stage.ledger.finish([succeeded(attempt)])
-    monkeypatch.setattr(finishing, "settled_state", together(finishing.settled_state))
+    monkeypatch.setattr(finishing, "settled_state", together(settled_state))
     assert sorted(stage.together(lambda ledger, fire: ledger.settle([fire]), [attempt.fire] * 2)) == [0, 1]
 
 

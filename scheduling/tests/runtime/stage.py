@@ -21,8 +21,10 @@ START = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 class HeldWorkers:
     """Workers whose attempts end when the test says so."""
 
-    def __init__(self, count):
+    def __init__(self, count, now):
         self.count = count
+        self.now = now
+        self.lateness = []
         self.attempts = {}
         self.results = []
 
@@ -30,6 +32,7 @@ class HeldWorkers:
         return self.count - len(self.running())
 
     def start(self, context, attempt, function):
+        self.lateness.append((self.now() - attempt.fire_time).total_seconds())
         self.attempts[attempt.execution] = (context, attempt, function)
 
     def running(self):
@@ -76,7 +79,7 @@ class Stage:
 
     def node(self, id, workers=8, ledger=None):
         """Start an instance; it ticks, and beats, whenever time passes."""
-        self.actors[id] = Actor(self, id, HeldWorkers(workers), ledger or self.ledger)
+        self.actors[id] = Actor(self, id, HeldWorkers(workers, self.now), ledger or self.ledger)
         return self.actors[id]
 
     def play(self, seconds, step=0.05, end=True):

@@ -242,3 +242,16 @@ def test_an_instance_without_proof_of_life_starts_nothing(stage):
     a.membership.watch = lambda: False
     stage.play(10)
     assert len(stage.ran) - before <= 2
+
+
+@pytest.mark.parametrize("joined_at", [0.47, 0.48, 0.49, 0.5])
+def test_one_that_does_not_open_starts_at_once_also_if_it_reads_the_cursors_before_it_looks(stage, joined_at):
+    stage.configure(sharding_total_count=2)
+    stage.node("a")
+    stage.play(joined_at, step=0.01)
+    b = stage.node("b")
+    stage.play(4, step=0.01)
+    b.workers.lateness.clear()
+    stage.play(10, step=0.01)
+    assert len(b.workers.lateness) == 5
+    assert max(b.workers.lateness) <= 0.2
