@@ -21,7 +21,7 @@ def main(*, only_if_new: bool) -> None:
     user = known or User(username="admin", is_staff=True, is_superuser=True)
     user.set_password(password)
     user.save()
-    print(password)
+    print(password if only_if_new else f"The new password of admin: {password}")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from scheduling.domain.errors import InstanceDead, LedgerUnavailable
+from scheduling.domain.errors import InstanceDead, LedgerUnavailable, RegistryUnavailable
 from scheduling.domain.fire import Attempt, LiveExecution, claimable
 from scheduling.ports.ledger import Fence, Ledger, TakenBack
 from scheduling.runtime.agenda import SECOND_OPENERS_WAIT, Agenda, next_peek
@@ -97,8 +97,11 @@ class Node:
     def _guarded(self, act: Callable[[], None]) -> float:
         try:
             act()
+        except (LedgerUnavailable, RegistryUnavailable) as error:
+            logger.warning("the cluster could not be told: %s", error)
+            return RETRY_SECONDS
         except Exception:
-            logger.exception("the cluster could not be told; the next tick tries again")
+            logger.exception("the cluster could not be told")
             return RETRY_SECONDS
         return 0.0
 

@@ -119,7 +119,8 @@ class Command(BaseCommand):
             self.stderr.write(_("%(job)s has no next fire time: %(trigger)s") % _triggerin_words(row))
             return
         zone = words.zone_of(row)
-        self._write_table([(str(zone), "UTC"), *((words.in_zone(each, zone), words.in_utc(each)) for each in times)])
+        rows = [(str(zone), "UTC"), *((words.in_zone(each, zone), words.in_utc(each)) for each in times)]
+        self._write_table([row[1:] for row in rows] if str(zone) == "UTC" else rows)
 
     # Changing
 
