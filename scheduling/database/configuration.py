@@ -118,7 +118,7 @@ def _save(row: Job, reason: Reason) -> int:
 def _move_cursor(row: Job, cursor: Cursor | None, old: Job | None, now: datetime) -> None:
     if cursor is None:
         cursor = Cursor(job=row, counted_to=now, enabled=False)
-    if not cursor.enabled or old is None or old.interval != row.interval:
+    if not cursor.enabled or old is None or (old.trigger_kind, old.interval) != (row.trigger_kind, row.interval):
         cursor.anchor = now.replace(microsecond=0)
     cursor.revision += 1
     cursor.enabled = row.enabled

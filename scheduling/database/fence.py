@@ -42,7 +42,7 @@ class DatabaseFence:
         results: list[Any] = []
         for _try in range(TRIES - 1):
             try:
-                self._try_once(attempt, name, lambda: results.append(function()))
+                self._try_once(attempt, name, function, results)
                 return results[-1] if results else None
             except DatabaseError as error:
                 # Rolled back, or committed and the answer lost: the marker tells at the next try.
@@ -50,17 +50,17 @@ class DatabaseFence:
                     raise
                 connection.close()
         with answered():
-            self._try_once(attempt, name, lambda: results.append(function()))
+            self._try_once(attempt, name, function, results)
         return results[-1] if results else None
 
-    def _try_once(self, attempt: Attempt, name: str, function: Callable[[], None]) -> None:
+    def _try_once(self, attempt: Attempt, name: str, function: Callable[[], Any], results: list[Any]) -> None:
         try:
             with self.atomic(attempt):
                 if not Marker.objects.filter(execution_id=attempt.execution, name=name).exists():
-                    function()
+                    results.append(function())
                     _mark(attempt, name)
         except _AlreadyDone:
-            return
+            results.pop()  # what it stands for has been rolled back
 
     def _held(self, attempt: Attempt) -> "QuerySet[Item]":
         item = self._rows.items([(attempt.job, attempt.item)])[attempt.job, attempt.item]

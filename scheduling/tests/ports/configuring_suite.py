@@ -177,6 +177,12 @@ class ConfiguringSuite:
         trigger = stage.configure(trigger=every(50), rewind=0).trigger
         assert anchor_of(trigger) >= stage.now
 
+    def test_an_interval_counts_anew_after_another_kind_of_trigger(self, stage: Stage) -> None:
+        stage.configure(trigger=every(100), rewind=350)
+        stage.configure(trigger=ManualTrigger(), rewind=0)
+        trigger = stage.configure(trigger=every(100), rewind=0).trigger
+        assert anchor_of(trigger) >= stage.now
+
     def test_an_interval_counts_anew_when_the_job_is_enabled(self, stage: Stage) -> None:
         stage.configure(trigger=every(100), rewind=350, enabled=False)
         trigger = stage.configure(trigger=every(100), rewind=0).trigger

@@ -147,11 +147,12 @@ class TestOnce:
             barrier.wait()
             write(name)
 
-        def write_once(_ledger: Ledger, name: str) -> None:
-            stage.fence.once(attempt, "archive", lambda: write_together(name))
+        def write_once(_ledger: Ledger, name: str) -> str | None:
+            return stage.fence.once(attempt, "archive", lambda: write_together(name) or name)
 
-        stage.together(write_once, ["one", "two"])
+        answers = stage.together(write_once, ["one", "two"])
         assert len(written()) == Marker.objects.count() == 1
+        assert {answer for answer in answers if answer} == written()
 
     def test_a_marker_in_a_savepoint_is_not_trusted(self, stage: Stage, attempt: Attempt) -> None:
         with pytest.raises(RuntimeError), transaction.atomic():
