@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from scheduling.admin import job_cells
 from scheduling.admin.declared import differences, note_changed
-from scheduling.admin.job_actions import JobActionForm, JobActions, locked_row, unanswered
+from scheduling.admin.job_actions import JobActionForm, JobActions, unanswered
 from scheduling.admin.job_form import JobForm
 from scheduling.admin.stopping import consequences
 from scheduling.database import configuration
@@ -120,7 +120,7 @@ class JobAdmin(JobActions, ModelAdmin):
     def delete_queryset(self, request: HttpRequest, queryset: "QuerySet[Job]") -> None:
         for id in queryset.order_by("name").values_list("id", flat=True):
             with transaction.atomic():
-                configuration.retire(locked_row(id))
+                configuration.retire(configuration.locked(id))
 
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest

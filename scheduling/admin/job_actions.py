@@ -19,7 +19,7 @@ from scheduling.admin.ledger import link_to
 from scheduling.admin.stopping import consequences
 from scheduling.database import configuration
 from scheduling.domain.errors import InvalidJob, JobDisabled
-from scheduling.models import Cursor, Fire, Job
+from scheduling.models import Fire, Job
 from scheduling.models.job import as_validation_error
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class JobActions:
         for id in jobs.order_by("name").values_list("id", flat=True):
             try:
                 with transaction.atomic():
-                    said = act(locked_row(id))
+                    said = act(configuration.locked(id))
                 messages.success(request, said)
             except ValidationError as error:
                 messages.error(request, " ".join(error.messages))
@@ -124,12 +124,6 @@ class JobActions:
 def unanswered(error: OperationalError) -> str:
     """Say that the database gave no answer, and what to do."""
     return _("The database gave no answer (%(error)s). Look at what is there now, and do it again.") % {"error": error}
-
-
-def locked_row(id: int) -> Job:
-    """Return the row as nobody else can change it before this transaction ends."""
-    list(Cursor.objects.select_for_update().filter(job=id))
-    return Job.objects.select_related("cursor").get(id=id)
 
 
 def _already(row: Job) -> str:

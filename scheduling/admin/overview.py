@@ -11,8 +11,8 @@ from scheduling.domain.cluster import Cluster, InstanceState, to_ranges
 from scheduling.domain.errors import RegistryUnavailable
 from scheduling.models import Instance, Item, Registration
 from scheduling.models.job import as_validation_error
+from scheduling.runtime.session import LEASE
 
-LEASE = 0.6 * SESSION_TIMEOUT
 """Seconds after its last beat for which an instance goes on starting executions."""
 
 
@@ -57,7 +57,7 @@ def read_overview() -> Overview:
 
 def _silent() -> frozenset[str]:
     with available():
-        late = Registration.objects.filter(seen_at__lt=DatabaseNow() - timedelta(seconds=LEASE))
+        late = Registration.objects.filter(seen_at__lt=DatabaseNow() - timedelta(seconds=LEASE * SESSION_TIMEOUT))
         return frozenset(late.values_list("instance", flat=True))
 
 

@@ -68,7 +68,8 @@ def retire(row: Job) -> None:
 
 def request(row: Job, *, key: int, asked_by: str) -> int:
     """Open a manual fire and return its id; the same key again is the same fire. Raise `JobDisabled`."""
-    cursor = Cursor.objects.select_for_update().filter(job=row).first()
+    row = locked(row.pk)
+    cursor = getattr(row, "cursor", None)
     asked_before = Fire.objects.filter(job=row, request=key).values_list("id", flat=True).first()
     if asked_before is not None:
         return asked_before

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 
 from scheduling.database.limits import FENCE_IDLE_SECONDS, WORKER_IDLE_SECONDS, limit_idle
 from scheduling.database.rows import Rows
-from scheduling.database.transactions import TRIES, answered, is_locked
+from scheduling.database.transactions import TRIES, answered, is_locked, pause
 from scheduling.domain.errors import NoLongerYours
 from scheduling.domain.errors import gettext_noop as _
 from scheduling.domain.fire import Attempt
@@ -46,9 +46,10 @@ class DatabaseFence:
                 return results[-1] if results else None
             except DatabaseError as error:
                 # Rolled back, or committed and the answer lost: the marker tells at the next try.
-                if not is_locked(error) and connection.is_usable():
+                if not is_locked(error) and connection.connection is not None and connection.is_usable():
                     raise
                 connection.close()
+            pause()
         with answered():
             self._try_once(attempt, name, function, results)
         return results[-1] if results else None

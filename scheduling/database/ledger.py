@@ -173,10 +173,10 @@ class DatabaseLedger:
         with answered():
             if not takeover.orphans().exists():
                 return ()
-        return transact(lambda: takeover.take_back(takeover.orphans()))
+        return transact(lambda: takeover.take_back(takeover.orphans(), died=True))
 
     def audit(self, instance: str, running: Set[int]) -> tuple[TakenBack, ...]:
-        return transact(lambda: takeover.take_back(takeover.not_running(instance, running)))
+        return transact(lambda: takeover.take_back(takeover.not_running(instance, running), died=False))
 
     def _attempts(self, executions: Sequence[Execution]) -> tuple[Attempt, ...]:
         names = self._rows.names(execution.job_id for execution in executions)

@@ -157,7 +157,9 @@ class OpeningBatch:
 def _unclaimed() -> QuerySet[Execution]:
     """Executions of scheduled fires that nothing has claimed yet, the youngest first."""
     pending = Execution.objects.filter(live=True, state=ExecutionState.PENDING, attempt=0, fire__run=0)
-    return pending.select_related("fire").order_by("-fire__fire_time")
+    # Only what is needed: the fires' parameters, for 10,000 items, would be read again with each of them.
+    rows = pending.select_related("fire").only("job_id", "item", "fire_id", "fire__fire_time")
+    return rows.order_by("-fire__fire_time")
 
 
 _REASONS = {

@@ -1,16 +1,17 @@
 """Taking over: what a dead instance, or a lost claim, left running is pending again, or lost."""
 
+import logging
 from collections.abc import Sequence, Set
 
 from django.db import connection
 from django.db.models import Exists, OuterRef, QuerySet
 
 from scheduling.database.clock import DatabaseNow
-from scheduling.domain.errors import BrokenLedger
-from scheduling.domain.errors import gettext_noop as _
 from scheduling.domain.fire import ExecutionState, Reason
 from scheduling.models import Execution, Instance, Item, Job
 from scheduling.ports.ledger import TakenBack
+
+logger = logging.getLogger("scheduling.database")
 
 
 def orphans() -> QuerySet[Item]:
@@ -24,27 +25,28 @@ def not_running(instance: str, running: Set[int]) -> QuerySet[Item]:
     return Item.objects.filter(instance_id=instance).exclude(execution_id__in=running)
 
 
-def take_back(items: QuerySet[Item]) -> tuple[TakenBack, ...]:
-    """Free those of the items that nobody has locked, within the caller's transaction."""
+def take_back(items: QuerySet[Item], *, died: bool) -> tuple[TakenBack, ...]:
+    """Free those of the items that nobody has locked, within the caller's transaction.
+
+    Their executions are pending again; lost if the job is disabled or retired, or its instance `died` and its failover
+    is off.
+    """
     locked = lock(items)
     if not locked:
         return ()
-    jobs = {job.id: job for job in Job.objects.filter(id__in={item.job_id for item in locked})}
-    taken = tuple(_taken_back(item, jobs[item.job_id]) for item in locked)
+    Item.objects.filter(id__in=[item.id for item in locked]).update(execution_id=None, instance_id=None)
     running = Execution.objects.filter(state=ExecutionState.RUNNING)
-    count = running.filter(id__in=[t.execution for t in taken if not t.lost]).update(
-        state=ExecutionState.PENDING, instance_id=None
-    )
-    count += running.filter(id__in=[t.execution for t in taken if t.lost]).update(
+    ids = set(running.filter(id__in=[item.execution_id for item in locked]).values_list("id", flat=True))
+    jobs = {job.id: job for job in Job.objects.filter(id__in={item.job_id for item in locked})}
+    taken = tuple(_taken_back(item, jobs[item.job_id], died) for item in locked if item.execution_id in ids)
+    again, lost = ([t.execution for t in taken if t.lost is is_lost] for is_lost in (False, True))
+    running.filter(id__in=again).update(state=ExecutionState.PENDING, instance_id=None)
+    running.filter(id__in=lost).update(
         state=ExecutionState.LOST, live=None, finished_at=DatabaseNow(), reason=Reason.INSTANCE_DIED
     )
-    if count != len(taken):
-        raise BrokenLedger(
-            _("of executions %(ids)s, held by their items, only %(ended)s were running"),
-            ids=[t.execution for t in taken],
-            ended=count,
-        )
-    Item.objects.filter(id__in=[item.id for item in locked]).update(execution_id=None, instance_id=None)
+    for item in locked:
+        if item.execution_id not in ids:
+            logger.error("item %s was held by execution %s, which does not run: freed", item.id, item.execution_id)
     return taken
 
 
@@ -56,12 +58,12 @@ def lock(items: QuerySet[Item]) -> Sequence[Item]:
     return [item for item in locked if item.instance_id == holders[item.id]] if holders else []
 
 
-def _taken_back(item: Item, job: Job) -> TakenBack:
-    runs_again = job.failover and job.enabled and job.retired_at is None
+def _taken_back(item: Item, job: Job, died: bool) -> TakenBack:
+    wanted = job.enabled and job.retired_at is None
     return TakenBack(
         execution=item.execution_id or 0,
         job=job.name,
         item=item.number,
         instance=item.instance_id or "",
-        lost=not runs_again,
+        lost=not wanted or (died and not job.failover),
     )

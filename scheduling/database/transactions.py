@@ -27,11 +27,10 @@ def transact(function: Callable[[], Result]) -> Result:
         try:
             with transaction.atomic(durable=True):
                 return function()
-        except OperationalError as error:
+        except (OperationalError, InterfaceError) as error:
             if not is_locked(error):
                 raise _unavailable(error) from error
-        # Not worth waking for; the random part keeps two that met from meeting again.
-        time.sleep(random.uniform(0.005, 0.05))
+        pause()
     with answered(), transaction.atomic(durable=True):
         return function()
 
@@ -45,7 +44,12 @@ def answered() -> Iterator[None]:
         raise _unavailable(error) from error
 
 
-def is_locked(error: DatabaseError) -> bool:
+def pause() -> None:
+    """Wait 5 to 50 ms before the next try: not worth waking for, and random, so that two that met part."""
+    time.sleep(random.uniform(0.005, 0.05))
+
+
+def is_locked(error: OperationalError | InterfaceError | DatabaseError) -> bool:
     """Did others hold a lock for too long, so that the same transaction may be run again?"""
     code = getattr(error.__cause__, "sqlstate", None) or (error.args[0] if error.args else None)
     return code in LOCKED or (connection.vendor == "sqlite" and "locked" in str(error))

@@ -86,6 +86,10 @@ class UnknownHandler(InvalidJob):
         )
 
 
+class InvalidProgress(SchedulingError, ValueError):
+    """A handler reported progress that cannot be meant."""
+
+
 class BadResult(SchedulingError):
     """A handler returned what cannot be kept as its execution's message."""
 

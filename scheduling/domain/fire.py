@@ -42,7 +42,6 @@ class Reason(StrEnum):
     COALESCED = "coalesced"
     RAISED = "raised"
     BAD_RESULT = "bad_result"
-    UNKNOWN_HANDLER = "unknown_handler"
     INSTANCE_DIED = "instance_died"
 
 

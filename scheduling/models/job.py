@@ -49,9 +49,9 @@ STRATEGIES = {
 }
 
 MISFIRES = {
-    domain.Misfire.SKIP: _("Skip"),
-    domain.Misfire.FIRE_ONCE: _("Fire once"),
-    domain.Misfire.FIRE_ALL: _("Fire all"),
+    domain.Misfire.SKIP.value: _("Skip"),
+    domain.Misfire.FIRE_ONCE.value: _("Fire once"),
+    domain.Misfire.FIRE_ALL.value: _("Fire all"),
 }
 
 
@@ -76,7 +76,9 @@ class Job(models.Model):
     sharding_total_count = models.PositiveIntegerField(_("sharding total count"), default=1)
     item_parameters = models.TextField(_("item parameters"), blank=True)
     strategy = models.CharField(_("sharding strategy"), max_length=200, choices=STRATEGIES, default="sticky")
-    misfire = models.CharField(_("misfire policy"), max_length=10, choices=MISFIRES, default=domain.Misfire.FIRE_ONCE)
+    misfire = models.CharField(
+        _("misfire policy"), max_length=10, choices=MISFIRES, default=domain.Misfire.FIRE_ONCE.value
+    )
     failover = models.BooleanField(_("failover"), default=True)
     changed_fields = models.JSONField(default=list, blank=True, editable=False)
     retired_at = models.DateTimeField(null=True, blank=True, editable=False)

@@ -12,37 +12,36 @@ from scheduling.domain.fire import ExecutionState, FireState, Reason
 from scheduling.models.job import Job
 
 FIRE_STATES = {
-    FireState.OPEN: _("open"),
-    FireState.SUCCEEDED: _("succeeded"),
-    FireState.PARTLY_FAILED: _("partly failed"),
-    FireState.FAILED: _("failed"),
-    FireState.SKIPPED: _("skipped"),
-    FireState.COALESCED: _("coalesced"),
+    FireState.OPEN.value: _("open"),
+    FireState.SUCCEEDED.value: _("succeeded"),
+    FireState.PARTLY_FAILED.value: _("partly failed"),
+    FireState.FAILED.value: _("failed"),
+    FireState.SKIPPED.value: _("skipped"),
+    FireState.COALESCED.value: _("coalesced"),
 }
 
 EXECUTION_STATES = {
-    ExecutionState.PENDING: _("pending"),
-    ExecutionState.RUNNING: _("running"),
-    ExecutionState.WAITING: _("waiting"),
-    ExecutionState.SUCCEEDED: _("succeeded"),
-    ExecutionState.FAILED: _("failed"),
-    ExecutionState.LOST: _("lost"),
-    ExecutionState.KILLED: _("killed"),
-    ExecutionState.CANCELLED: _("cancelled"),
+    ExecutionState.PENDING.value: _("pending"),
+    ExecutionState.RUNNING.value: _("running"),
+    ExecutionState.WAITING.value: _("waiting"),
+    ExecutionState.SUCCEEDED.value: _("succeeded"),
+    ExecutionState.FAILED.value: _("failed"),
+    ExecutionState.LOST.value: _("lost"),
+    ExecutionState.KILLED.value: _("killed"),
+    ExecutionState.CANCELLED.value: _("cancelled"),
 }
 
 REASONS = {
-    Reason.NOBODY_WAS_UP: _("nobody was up"),
-    Reason.STILL_RAN: _("the item still ran"),
-    Reason.EDITED: _("the job was edited"),
-    Reason.DISABLED: _("the job was disabled"),
-    Reason.RETIRED: _("the job was retired"),
-    Reason.TOO_OLD: _("too old to catch up"),
-    Reason.COALESCED: _("coalesced into a later fire"),
-    Reason.RAISED: _("the handler raised an exception"),
-    Reason.BAD_RESULT: _("the handler returned what is not a text"),
-    Reason.UNKNOWN_HANDLER: _("no code declares the handler"),
-    Reason.INSTANCE_DIED: _("its instance died"),
+    Reason.NOBODY_WAS_UP.value: _("nobody was up"),
+    Reason.STILL_RAN.value: _("the item still ran"),
+    Reason.EDITED.value: _("the job was edited"),
+    Reason.DISABLED.value: _("the job was disabled"),
+    Reason.RETIRED.value: _("the job was retired"),
+    Reason.TOO_OLD.value: _("too old to catch up"),
+    Reason.COALESCED.value: _("coalesced into a later fire"),
+    Reason.RAISED.value: _("the handler raised an exception"),
+    Reason.BAD_RESULT.value: _("the handler returned what is not a text"),
+    Reason.INSTANCE_DIED.value: _("its instance died"),
 }
 
 

@@ -129,7 +129,10 @@ class Ledger(Configuration, Protocol):
         """
 
     def audit(self, instance: str, running: AbstractSet[int]) -> tuple[TakenBack, ...]:
-        """Put back what `instance` holds but does not run, as a claim whose answer was lost leaves it."""
+        """Put back what `instance` holds but does not run, as a claim whose answer was lost leaves it.
+
+        It is pending again, or lost if the job is disabled or retired.
+        """
 
 
 class Fence(Protocol):

@@ -190,11 +190,11 @@ class MemoryLedger:
 
     @transaction
     def take_over(self) -> tuple[TakenBack, ...]:
-        return self._take_back(lambda holder: not self._is_alive(holder.instance))
+        return self._take_back(lambda holder: not self._is_alive(holder.instance), died=True)
 
     @transaction
     def audit(self, instance: str, running: AbstractSet[int]) -> tuple[TakenBack, ...]:
-        return self._take_back(lambda holder: holder.instance == instance and holder.id not in running)
+        return self._take_back(lambda holder: holder.instance == instance and holder.id not in running, died=False)
 
     # For the fence
 
@@ -256,11 +256,11 @@ class MemoryLedger:
         written = execution.token == result.attempt.token and execution.state in ENDED_BY_A_RESULT
         return Verdict.ALREADY_WRITTEN if written else Verdict.NO_LONGER_YOURS
 
-    def _take_back(self, chosen: Callable[[ExecutionRow], bool]) -> tuple[TakenBack, ...]:
+    def _take_back(self, chosen: Callable[[ExecutionRow], bool], *, died: bool) -> tuple[TakenBack, ...]:
         holders = [item.holder for item in self.tables.items.values() if item.holder]
-        return tuple(self._put_back(holder) for holder in holders if chosen(holder))
+        return tuple(self._put_back(holder, died) for holder in holders if chosen(holder))
 
-    def _put_back(self, execution: ExecutionRow) -> TakenBack:
+    def _put_back(self, execution: ExecutionRow, died: bool) -> TakenBack:
         job, item = execution.key
         configured = self.tables.jobs[job].job
         taken = TakenBack(
@@ -268,7 +268,7 @@ class MemoryLedger:
             job=job,
             item=item,
             instance=execution.instance or "",
-            lost=not (configured.failover and configured.enabled),
+            lost=not configured.enabled or (died and not configured.failover),
         )
         self.tables.free(execution)
         if taken.lost:

@@ -71,8 +71,8 @@ class Agenda:
 
     def opening(self, name: str) -> Opening | None:
         """Return what to open of a job now."""
-        entry = self._entries[name]
-        return opening(entry.job, entry.cursor.counted_to, self.now()) if entry.job else None
+        entry = self._entries.get(name)
+        return opening(entry.job, entry.cursor.counted_to, self.now()) if entry and entry.job else None
 
     def _entry(self, name: str, job: Job | None, cursor: Cursor) -> Entry:
         known = self._entries.get(name)

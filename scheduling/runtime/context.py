@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, TypeVar
 
+from scheduling.domain.errors import InvalidProgress
+from scheduling.domain.errors import gettext_noop as _
 from scheduling.domain.fire import Attempt
 from scheduling.domain.job import check_name
 from scheduling.ports.ledger import Fence
@@ -89,7 +91,11 @@ class Context:
         return result
 
     def progress(self, done: int, total: int) -> None:
-        """Show how far the handler is; it is written about once a second."""
+        """Show how far the handler is, as whole numbers with 0 <= done <= total; it is written about once a second."""
+        if type(done) is not int or type(total) is not int or not 0 <= done <= total < 2**63:
+            raise InvalidProgress(
+                _("progress(%(done)s, %(total)s): write whole numbers, 0 <= done <= total"), done=done, total=total
+            )
         self._done = (done, total)
 
     def cancel(self) -> None:

@@ -1,7 +1,7 @@
 """This instance among the others: it registers, watches, leads when it is elected, and declares deaths."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import replace
 
 from scheduling.domain.cluster import (
@@ -71,15 +71,9 @@ class Membership:
         """Has no instance newer time zone rules? One with older rules would see other fire times."""
         return all(other.tzdata <= self.instance.tzdata for other in self.cluster.instances.values())
 
-    def is_registered(self) -> bool:
-        """Did the last reading show this instance?"""
-        return self.instance.id in self.cluster.instances
-
     def drain(self) -> None:
-        """Ask the leader to give this instance's items to others."""
+        """Ask the leader to give this instance's items to others; the next reading repeats it until it is shown."""
         self.instance = replace(self.instance, draining=True)
-        if self._entered:
-            self._session.register(self.instance)
         self._timer.ring()
 
     def has_handed_over(self) -> bool:
@@ -111,8 +105,10 @@ class Membership:
         return self._timer.left()
 
     def _watch(self) -> None:
+        # Before the registry is read: whoever registers between the two readings is alive.
+        joined = self._ledger.joined()
         self._see(self._registry.cluster())
-        if not self.is_registered():
+        if not self._entered or self.cluster.instances.get(self.instance.id) != self.instance:
             self._register()
             return
         if self.cluster.leader is None:
@@ -120,7 +116,7 @@ class Membership:
             self._timer.ring()
         elif self.cluster.leader == self.instance.id:
             self._lead()
-        self._bury()
+        self._bury(joined)
 
     def _register(self) -> None:
         if not self._entered:
@@ -128,7 +124,7 @@ class Membership:
         self._session.register(self.instance)
         self._ledger.join(self.instance.id)
         self._entered = True
-        logger.info("instance %s is registered", self.instance.id)
+        logger.info("instance %s is registered%s", self.instance.id, " as draining" if self.instance.draining else "")
         self._timer.ring()
 
     def _see(self, cluster: Cluster) -> None:
@@ -168,8 +164,7 @@ class Membership:
             self._timer.ring()
         self._nothing_due = None if due else grounds
 
-    def _bury(self) -> None:
-        joined = self._ledger.joined()
+    def _bury(self, joined: Set[str]) -> None:
         if self.instance.id not in joined:
             raise InstanceDead(_("instance %(instance)s has been declared dead"), instance=self.instance.id)
         # After a gap, the others may only be as late in registering again as this instance was.

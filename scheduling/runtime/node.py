@@ -5,11 +5,12 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from scheduling.domain.errors import InstanceDead, LedgerUnavailable, RegistryUnavailable
+from scheduling.domain.errors import BrokenLedger, InstanceDead, LedgerUnavailable, RegistryUnavailable
 from scheduling.domain.fire import Attempt, LiveExecution, claimable
+from scheduling.domain.misfire import Opening
 from scheduling.ports.ledger import Fence, Ledger, TakenBack
 from scheduling.runtime.agenda import SECOND_OPENERS_WAIT, Agenda, next_peek
-from scheduling.runtime.context import Context
+from scheduling.runtime.context import Context, describe
 from scheduling.runtime.executor import Workers
 from scheduling.runtime.handlers import Handler
 from scheduling.runtime.membership import Membership
@@ -131,7 +132,7 @@ class Node:
         openings = [o for name in sorted(names) if (o := self._agenda.opening(name))]
         if not openings:
             return
-        won = self._ledger.open(openings, by=self._membership.instance.id)
+        won = self._open_together(openings)
         for opening in openings:
             if opening.job.name in won:
                 self._agenda.pass_to(opening.job.name, opening.counted_to)
@@ -139,9 +140,19 @@ class Node:
             self._read_cursors()
         self._look_timer.ring()
 
+    def _open_together(self, openings: Sequence[Opening]) -> frozenset[str]:
+        try:
+            return self._ledger.open(openings, by=self._membership.instance.id)
+        except BrokenLedger as error:
+            if len(openings) == 1:
+                name = openings[0].job.name
+                logger.error("%s cannot be opened, and waits for its next fire time: %s", name, error)
+                return frozenset({name})
+            # One broken job must not keep the others back.
+            return frozenset(name for opening in openings for name in self._open_together([opening]))
+
     def _mine(self) -> dict[str, frozenset[int]]:
-        jobs = self._membership.cluster.jobs
-        return {n: i for n, i in self._membership.mine.items() if n in jobs and jobs[n].handler in self._handlers}
+        return {name: items for name, items in self._membership.mine.items() if self._handler_of(name)}
 
     def _read_cursors(self) -> None:
         moved = self._agenda.read(self._membership.cluster.jobs, self._ledger.cursors())
@@ -154,7 +165,7 @@ class Node:
     def _claim(self) -> None:
         if self._look_timer.is_due() or self._peeks_due():
             self._look()
-        while self._backlog and self._workers.free():
+        while self._backlog and self._workers.free() and self._membership.may_start():
             chunk = self._backlog[: min(self._workers.free(), CLAIM_MOST)]
             del self._backlog[: len(chunk)]
             if not self._claim_together(chunk):
@@ -178,18 +189,24 @@ class Node:
 
     def _confirm(self) -> None:
         for claim in tuple(self._unconfirmed):
-            self._start(self._ledger.claimed(claim))
+            attempts = self._ledger.claimed(claim)
             self._unconfirmed.remove(claim)
+            self._start(attempts)
 
     def _start(self, attempts: Sequence[Attempt]) -> None:
         for attempt in attempts:
-            if not self._membership.may_start():
-                logger.warning("no proof of life any more: what was claimed is put back")
+            handler = self._handler_of(attempt.job)
+            if handler is None or not self._membership.may_start():
+                # No proof of life any more, or the job has changed while the answer to its claim was lost.
+                logger.warning("%s is not started, but put back", describe(attempt))
                 self._audit_timer.ring()
-                return
-            handler = self._handlers[self._membership.cluster.jobs[attempt.job].handler]
+                continue
             context = Context(attempt, self._fence, instance=self._membership.instance.id)
             self._workers.start(context, attempt, handler.function)
+
+    def _handler_of(self, job: str) -> Handler | None:
+        published = self._membership.cluster.jobs.get(job)
+        return self._handlers.get(published.handler) if published else None
 
     def _look(self) -> None:
         self._look_timer.restart()
@@ -227,7 +244,7 @@ class Node:
 
     def _seconds_left(self) -> float:
         left = [self._membership.seconds_left(), self._look_timer.left()]
-        if self._membership.may_start():
+        if self._membership.may_start() and self._membership.knows_newest_zones():
             times = self._agenda.fire_times(self._mine())
             left += [self._agenda.seconds_to(self._wake_at(name, time)) for name, time in times.items()]
         return max(AGAIN_SECONDS if min(left) < 0 else 0.0, min(left))

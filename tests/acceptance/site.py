@@ -1,6 +1,7 @@
 """A site of its own for one test: a new database, the real programs, and what they leave behind."""
 
 import contextlib
+import dataclasses
 import os
 import secrets
 import sqlite3
@@ -28,6 +29,7 @@ class Note:
     token: int
     attempt: int
     pid: int
+    time: float
 
 
 class Scheduler:
@@ -127,11 +129,10 @@ class Site:
 
     def notes(self) -> list[Note]:
         """Return the probe's journal."""
+        fields = [field.name for field in dataclasses.fields(Note)]
+        kinds = [str, str, int, int, int, int, float]
         lines = (line.split() for line in self.journal.read_text().splitlines())
-        return [
-            Note(event=e, fire_time=f, item=int(i), token=int(t), attempt=int(a), pid=int(p))
-            for e, f, i, t, a, p in lines
-        ]
+        return [Note(**{f: kind(word) for f, kind, word in zip(fields, kinds, line, strict=True)}) for line in lines]
 
     def log_text(self) -> str:
         return self.log.read_text(errors="replace") if self.log.exists() else ""

@@ -71,16 +71,20 @@ def owned_again(site, without):
 
 def check_runs(site, killed):
     """An execution runs again only where a killed process had left it unfinished, then under a larger token."""
-    runs = defaultdict(list)
+    runs, ends = defaultdict(list), defaultdict(list)
     for note in site.notes():
         if note.event == "start":
             runs[note.fire_time, note.item].append(note)
+        else:
+            ends[note.token, note.item].append(note.time)
     assert len(runs) > 500
     for starts in runs.values():
         for first, second in pairwise(starts):
             assert second.token > first.token
             assert second.attempt == first.attempt + 1
-            assert first.pid in killed
+            assert first.time <= killed[first.pid] <= second.time
+            # Its result may have been on its way, but no longer than a moment.
+            assert all(killed[first.pid] - end < 1 for end in ends[first.token, first.item])
     tokens = [(note.item, note.token) for starts in runs.values() for note in starts]
     assert len(tokens) == len(set(tokens))
     print(f"{len(runs)} executions, {sum(len(s) - 1 for s in runs.values())} run again after a kill")

@@ -116,7 +116,7 @@ class Command(BaseCommand):
         if not row.enabled:
             self.stderr.write(_("%(job)s is disabled: these are the fire times it would have") % {"job": row.name})
         if not times:
-            self.stderr.write(_("%(job)s has no next fire time: %(trigger)s") % _triggerin_words(row))
+            self.stderr.write(_("%(job)s has no next fire time: %(trigger)s") % _trigger_in_words(row))
             return
         zone = words.zone_of(row)
         rows = [(str(zone), "UTC"), *((words.in_zone(each, zone), words.in_utc(each)) for each in times)]
@@ -214,7 +214,7 @@ def _list_cells(row: Job, next_fire_time: str) -> list[str]:
     return [words.state_of(row), words.trigger_of(row), next_fire_time, str(row.sharding_total_count), row.handler]
 
 
-def _triggerin_words(row: Job) -> dict[str, str]:
+def _trigger_in_words(row: Job) -> dict[str, str]:
     return {"job": row.name, "trigger": words.trigger_of(row)}
 
 

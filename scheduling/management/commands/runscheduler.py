@@ -61,7 +61,7 @@ class Command(BaseCommand):
         if not settings.LOGGING:
             logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
         self._look_at_database(workers)
-        sys.exit(Instancehood(workers).run())
+        sys.exit(InstanceProcess(workers).run())
 
     def _look_at_database(self, workers: int) -> None:
         try:
@@ -85,7 +85,7 @@ def check_migrated() -> None:
         )
 
 
-class Instancehood:
+class InstanceProcess:
     """The life of one instance: its threads, and what signals do to it."""
 
     def __init__(self, workers: int) -> None:

@@ -110,7 +110,8 @@ class FinishingSuite:
 
     def test_a_result_of_what_was_lost_is_refused(self, stage: Stage) -> None:
         (attempt,) = stage.run_all(stage.configure(failover=False), 30)
-        stage.ledger.audit("a", frozenset())
+        stage.ledger.die("a", by="b")
+        stage.ledger.take_over()
         assert stage.ledger.finish([succeeded(attempt)]) == {attempt.execution: Verdict.NO_LONGER_YOURS}
         assert [row.state for row in stage.probe.executions(JOB)] == [ExecutionState.LOST]
 

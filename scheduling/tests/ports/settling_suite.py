@@ -76,7 +76,8 @@ class SettlingSuite:
     def test_a_lost_execution_makes_its_fire_fail(self, stage: Stage) -> None:
         lost, done = stage.run_all(stage.configure(sharding_total_count=2, failover=False), 30)
         stage.ledger.finish([succeeded(done)])
-        stage.ledger.audit("a", frozenset())
+        stage.ledger.die("a", by="b")
+        stage.ledger.take_over()
         stage.ledger.settle([lost.fire])
         assert [row.state for row in stage.probe.fires(JOB)] == [FireState.PARTLY_FAILED]
 

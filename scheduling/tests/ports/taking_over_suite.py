@@ -138,6 +138,11 @@ class AuditSuite:
         assert stage.ledger.audit("b", frozenset()) == ()
         assert stage.ledger.finish([succeeded(attempt)]) == {attempt.execution: Verdict.WRITTEN}
 
+    def test_what_is_put_back_runs_although_failover_is_off(self, stage: Stage) -> None:
+        stage.run_all(stage.configure(failover=False), 30)
+        assert [taken.lost for taken in stage.ledger.audit("a", frozenset())] == [False]
+        assert [row.state for row in stage.probe.executions(JOB)] == [ExecutionState.PENDING]
+
 
 def taken(attempt: Attempt, *, lost: bool = False) -> TakenBack:
     return TakenBack(execution=attempt.execution, job=attempt.job, item=attempt.item, instance="a", lost=lost)

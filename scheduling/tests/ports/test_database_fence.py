@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Event
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
@@ -143,12 +144,13 @@ class TestOnce:
     def test_two_threads_of_one_attempt_write_once(self, several_writers: None, stage: Stage, attempt: Attempt) -> None:
         barrier = Barrier(2, timeout=SECONDS)
 
-        def write_together(name: str) -> None:
+        def write_together(name: str) -> str:
             barrier.wait()
             write(name)
+            return name
 
-        def write_once(_ledger: Ledger, name: str) -> str | None:
-            return stage.fence.once(attempt, "archive", lambda: write_together(name) or name)
+        def write_once(_ledger: Ledger, name: str) -> Any:
+            return stage.fence.once(attempt, "archive", lambda: write_together(name))
 
         answers = stage.together(write_once, ["one", "two"])
         assert len(written()) == Marker.objects.count() == 1

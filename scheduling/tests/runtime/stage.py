@@ -96,6 +96,8 @@ class Actor:
 
     def __init__(self, stage, id, workers, ledger):
         self.frozen = False
+        self.stage = stage
+        self.due_at = 0.0
         self.workers = workers
         registry = MemoryRegistry(stage.ensemble)
         self.session = Session(registry, stage.clock)
@@ -125,7 +127,8 @@ class Actor:
             self.session.beat()
         except Exception as error:
             self.last_beat = error
-        self.node.tick()
+        if self.stage.seconds >= self.due_at or self.workers.results:
+            self.due_at = self.stage.seconds + self.node.tick()
         if end:
             self.workers.end_all()
 

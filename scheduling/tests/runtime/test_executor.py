@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from scheduling.domain.errors import BadResult
+from scheduling.domain.errors import BadResult, InvalidProgress
 from scheduling.domain.fire import Attempt, ExecutionState, Reason
 from scheduling.ports.memory_fence import MemoryFence
 from scheduling.ports.memory_ledger import MemoryLedger
@@ -80,6 +80,12 @@ def test_workers_are_bounded_and_bring_results_back():
         collected += workers.collect()
     assert {result.state for result in collected} == {ExecutionState.SUCCEEDED}
     assert workers.free() == 2
+
+
+@pytest.mark.parametrize(("done", "total"), [("1", 2), (1, None), (2, 1), (-1, 1), (0, 2**63), (True, 2), (0.5, 1)])
+def test_progress_that_cannot_be_meant_is_refused_where_it_is_reported(done, total):
+    with pytest.raises(InvalidProgress, match="write whole numbers"):
+        context(attempt()).progress(done, total)
 
 
 def test_progress_is_told_once_and_cancelling_reaches_the_handler():

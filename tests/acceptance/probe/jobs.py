@@ -38,7 +38,15 @@ def second(context: Context) -> str:
 
 def note(event: str, context: Context) -> None:
     """Append what happens to the journal."""
-    words = (event, context.fire_time.isoformat(), context.item, context.token, context.attempt, os.getpid())
+    words = (
+        event,
+        context.fire_time.isoformat(),
+        context.item,
+        context.token,
+        context.attempt,
+        os.getpid(),
+        time.time(),
+    )
     line = " ".join(map(str, words)) + "\n"
     descriptor = os.open(os.environ["PROBE_JOURNAL"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.write(descriptor, line.encode())
