@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.db import OperationalError, transaction
 from django.db.models import OuterRef, Subquery
 from django.forms import Form
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.text import capfirst
@@ -85,7 +85,18 @@ class JobAdmin(JobActions, ModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         title = {"title": capfirst(self.opts.verbose_name_plural)}
-        return super().changelist_view(request, title | (extra_context or {}))
+        try:
+            return super().changelist_view(request, title | (extra_context or {}))
+        except OverflowError:
+            # A number in the address that no row can have.
+            return HttpResponseRedirect(request.path)
+
+    def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse | None:
+        try:
+            return super().response_action(request, *args, **kwargs)
+        except (OverflowError, ValueError):
+            messages.error(request, _("Nothing was done: what was selected is no job. Load the list again."))
+            return HttpResponseRedirect(request.path)
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:

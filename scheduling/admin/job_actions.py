@@ -58,7 +58,7 @@ class JobActions:
     @admin.action(permissions=["run_job"], description=gettext_lazy("Run now"))
     def run_now(self, request: HttpRequest, jobs: "QuerySet[Job]") -> None:
         key = request.POST.get("key", "")
-        if not (key.isascii() and key.isdigit() and 1 <= int(key[:20]) <= LARGEST_KEY):
+        if not (key.isascii() and key.isdigit() and len(key) < 20 and 1 <= int(key) <= LARGEST_KEY):
             messages.error(request, _("Nothing was run: the page was not complete. Load the list again."))
             return
         self._for_each(request, jobs, lambda row: self._run(request, row, int(key)))

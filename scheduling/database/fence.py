@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from scheduling.database.limits import FENCE_IDLE_SECONDS, WORKER_IDLE_SECONDS, limit_idle
 from scheduling.database.rows import Rows
 from scheduling.database.transactions import TRIES, answered, is_locked, pause
-from scheduling.domain.errors import NoLongerYours
+from scheduling.domain.errors import AutocommitOff, NoLongerYours
 from scheduling.domain.errors import gettext_noop as _
 from scheduling.domain.fire import Attempt
 from scheduling.models import Item, Marker
@@ -29,6 +29,8 @@ class DatabaseFence:
     @contextmanager
     def atomic(self, attempt: Attempt) -> Iterator[None]:
         _check(self._held(attempt), attempt)
+        if not connection.in_atomic_block and not connection.get_autocommit():
+            raise AutocommitOff
         try:
             with transaction.atomic(durable=True):
                 yield

@@ -75,11 +75,17 @@ def settle_fires(ids: Iterable[int] | None) -> int:
     ends: dict[int, list[tuple[ExecutionState, Reason | None]]] = {fire: [] for fire in _ended_fires(ids)}
     executions = Execution.objects.filter(fire__in=ends).values_list("fire_id", "state", "reason")
     for fire, state, reason in executions if ends else ():
-        ends[fire].append((ExecutionState(state), Reason(reason) if reason else None))
+        ends[fire].append(_end(state, reason))
     settled = defaultdict(list)
     for fire, ended in ends.items():
         settled[settled_state(ended)].append(fire)
     return sum(_settle(fires, state, reason) for (state, reason), fires in settled.items())
+
+
+def _end(state: str, reason: str) -> tuple[ExecutionState, Reason | None]:
+    # What somebody wrote by hand must not keep all fires unsettled: an end that is none did not succeed.
+    known = ExecutionState(state) if state in tuple(ExecutionState) else ExecutionState.FAILED
+    return known, Reason(reason) if reason in tuple(Reason) else None
 
 
 def _ended_fires(ids: Iterable[int] | None) -> list[int]:

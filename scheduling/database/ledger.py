@@ -1,8 +1,10 @@
 """`scheduling.ports.ledger.Ledger` on Django's ORM."""
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from django.db import DataError, IntegrityError
 from django.db.models import F
@@ -22,6 +24,8 @@ from scheduling.domain.misfire import Opening
 from scheduling.models import Cursor as CursorRow
 from scheduling.models import Execution, Fire, Instance, Item
 from scheduling.ports.ledger import Cursor, Cursors, TakenBack
+
+logger = logging.getLogger("scheduling.database")
 
 BATCH = 200
 FIRES_REMEMBERED = 1_000
@@ -77,7 +81,7 @@ class DatabaseLedger:
             now = database_now()
             held = Item.objects.filter(job__in=names, execution_id__isnull=False).values_list("job_id", "number")
             live = Execution.objects.filter(live=True, job__in=names).values_list(*_LOOK)
-            executions = tuple(_live_execution(names, *row) for row in live)
+            executions = tuple(_live_execution(names, *row) for row in live if _is_known(row))
             return Look(now=now, executions=executions, held=frozenset((names[job], item) for job, item in held))
 
     # Instances
@@ -189,12 +193,27 @@ class DatabaseLedger:
             self._fires.clear()
             missing = {execution.fire_id for execution in executions}
         for fire in Fire.objects.filter(id__in=sorted(missing)) if missing else ():
-            fire.parameters = {int(item): parameter for item, parameter in fire.parameters.items()}
+            fire.parameters = _parameters(fire)
             self._fires[fire.id] = fire
         return self._fires
 
 
 _LOOK = ("id", "job_id", "item", "fire__fire_time", "fire__run", "due_at", "state")
+
+
+def _is_known(row: tuple[Any, ...]) -> bool:
+    known = row[-1] in tuple(ExecutionState)
+    if not known:
+        logger.error("execution %s is left alone: its state %r is none", row[0], row[-1])
+    return known
+
+
+def _parameters(fire: Fire) -> dict[int, str]:
+    try:
+        return {int(item): str(parameter) for item, parameter in fire.parameters.items()}
+    except (AttributeError, ValueError, TypeError):
+        logger.error("fire %s runs without item parameters: %.80r are none", fire.id, fire.parameters)
+        return {}
 
 
 def _live_execution(

@@ -7,10 +7,11 @@
 The published jobs are the rows of `Job` themselves.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db.models import F, QuerySet
 
@@ -23,6 +24,10 @@ from scheduling.domain.errors import LedgerUnavailable, RegistryUnavailable, Ses
 from scheduling.domain.errors import gettext_noop as _
 from scheduling.domain.job import Job
 from scheduling.models import Assignment, Leadership, Registration
+
+logger = logging.getLogger("scheduling.database")
+
+Parsed = TypeVar("Parsed")
 
 SESSION_TIMEOUT = 5.0
 
@@ -63,7 +68,8 @@ class DatabaseRegistry:
     def cluster(self) -> Cluster:
         with available():
             documents = self._living().values_list("instance", "document")
-            instances = {id: from_document(id, document) for id, document in documents}
+            shown = (_read("registration", id, from_document, id, document) for id, document in documents)
+            instances = {instance.id: instance for instance in shown if instance}
             leader, epoch, serial = self._leadership()
             return Cluster(
                 instances=instances,
@@ -114,7 +120,8 @@ class DatabaseRegistry:
     def _read_assignments(self, serial: int) -> dict[str, dict[int, str]]:
         if self._assignments[0] != serial:
             rows = Assignment.objects.values_list("job__name", "document")
-            self._assignments = (serial, {job: from_ranges(document) for job, document in rows})
+            owners = {job: _read("assignment", job, from_ranges, document) or {} for job, document in rows}
+            self._assignments = (serial, owners)
         return self._assignments[1]
 
     def _living(self) -> "QuerySet[Registration]":
@@ -135,6 +142,15 @@ def available() -> Iterator[None]:
             yield
     except LedgerUnavailable as error:
         raise RegistryUnavailable(_("the registry in the database gave no answer: %(error)s"), error=error) from error
+
+
+def _read(what: str, name: str, parse: Callable[..., Parsed], *document: Any) -> Parsed | None:
+    """Return what a document says; one that nobody of us wrote is left out, and written anew by its owner."""
+    try:
+        return parse(*document)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        logger.error("the %s of %s cannot be read, and is left out: %r", what, name, error)
+        return None
 
 
 def to_document(instance: Instance) -> dict[str, Any]:

@@ -1,13 +1,15 @@
 """The one wrapper through which threads that Django did not start use its database connections."""
 
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from django.db import close_old_connections, connection
+from django.db import close_old_connections, connection, connections
 from django.db.backends.signals import connection_created
 
 from scheduling.database.limits import LEDGER_IDLE_SECONDS, WORKER_IDLE_SECONDS, limit_idle
+from scheduling.domain.errors import TransactionLeftOpen
 
 Result = TypeVar("Result")
 
@@ -33,13 +35,37 @@ def on_ledger_thread(function: Callable[[], Result]) -> Result:
 
 
 def on_worker_thread(function: Callable[[], Result]) -> Result:
-    """Run `function`, one execution, as Django runs a request: no stale connection before, none left broken after."""
+    """Run `function`, one execution, as Django runs a request: no stale connection before, none left broken after.
+
+    Raise `TransactionLeftOpen` if a transaction was: it is rolled back, so that no later execution writes into it.
+    """
     _thread.idle_seconds = WORKER_IDLE_SECONDS
     close_old_connections()
     try:
-        return function()
+        result = function()
     finally:
+        used = [each.alias for each in connections.all(initialized_only=True)]
+        left_open = [alias for alias in used if _end_transaction(alias)]
         close_old_connections()
+    if left_open:
+        raise TransactionLeftOpen(left_open[0])
+    return result
+
+
+def _end_transaction(alias: str) -> bool:
+    """Roll back what is open on this thread's connection; return whether Django knew of it."""
+    held = connections[alias]
+    if held.connection is None:
+        return False
+    left_open = held.in_atomic_block or not held.autocommit or getattr(held.connection, "in_transaction", False)
+    with contextlib.suppress(Exception):
+        # Also where Django knows of nothing: a handler may have begun one in SQL.
+        held.connection.rollback()
+    if left_open:
+        with contextlib.suppress(Exception):
+            held.connection.close()
+        del connections[alias]
+    return bool(left_open)
 
 
 def _limit_new_connection(**_signal: Any) -> None:

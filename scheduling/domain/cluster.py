@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from itertools import groupby
 
-from scheduling.domain.job import Job
+from scheduling.domain.job import MAX_SHARDING_TOTAL_COUNT, Job
 from scheduling.domain.sharding import strategy_named
 
 Assignments = Mapping[str, Mapping[int, str]]
@@ -88,7 +88,11 @@ def to_ranges(owners: Mapping[int, str]) -> dict[str, list[list[int]]]:
 
 
 def from_ranges(ranges: Mapping[str, Iterable[Iterable[int]]]) -> dict[int, str]:
-    """Read what `to_ranges` wrote."""
-    return {
-        item: instance for instance, pairs in ranges.items() for first, last in pairs for item in range(first, last + 1)
-    }
+    """Read what `to_ranges` wrote; raise `ValueError` for items that no job can have."""
+    owners: dict[int, str] = {}
+    for instance, pairs in ranges.items():
+        for first, last in pairs:
+            if not 0 <= first <= last < MAX_SHARDING_TOTAL_COUNT:
+                raise ValueError(f"items {first} to {last} are outside 0-{MAX_SHARDING_TOTAL_COUNT - 1}")
+            owners.update(dict.fromkeys(range(first, last + 1), instance))
+    return owners

@@ -86,6 +86,26 @@ class UnknownHandler(InvalidJob):
         )
 
 
+class TransactionLeftOpen(SchedulingError):
+    """A handler ended without ending its transaction."""
+
+    def __init__(self, alias: str) -> None:
+        super().__init__(
+            _(
+                "the handler left a transaction open on database %(alias)s: what it wrote there is undone; "
+                "use “with transaction.atomic():”, or context.atomic()"
+            ),
+            alias=repr(alias),
+        )
+
+
+class AutocommitOff(SchedulingError):
+    """A transaction of the fence would not be committed at its end."""
+
+    def __init__(self) -> None:
+        super().__init__(_("autocommit is off, so that nothing would be committed: call set_autocommit(True) first"))
+
+
 class InvalidProgress(SchedulingError, ValueError):
     """A handler reported progress that cannot be meant."""
 

@@ -124,5 +124,9 @@ def storable(text: str) -> str:
 
 
 def _failed(attempt: Attempt, error: BaseException) -> Result:
-    text = storable("".join(traceback.format_exception(error)))
-    return Result(attempt=attempt, state=ExecutionState.FAILED, reason=Reason.RAISED, message=text)
+    try:
+        text = "".join(traceback.format_exception(error))
+    except Exception:
+        # Some exceptions cannot be formatted, or shown at all.
+        text = f"{type(error).__name__}, of which no traceback can be made"
+    return Result(attempt=attempt, state=ExecutionState.FAILED, reason=Reason.RAISED, message=storable(text))

@@ -71,6 +71,10 @@ class Membership:
         """Has no instance newer time zone rules? One with older rules would see other fire times."""
         return all(other.tzdata <= self.instance.tzdata for other in self.cluster.instances.values())
 
+    def zones_differ(self) -> bool:
+        """Do the instances know different time zone rules?"""
+        return len({instance.tzdata for instance in self.cluster.instances.values()}) > 1
+
     def drain(self) -> None:
         """Ask the leader to give this instance's items to others; the next reading repeats it until it is shown."""
         self.instance = replace(self.instance, draining=True)
@@ -137,6 +141,9 @@ class Membership:
             self._seen_since = min(self._seen_since, now)
         self._answered_at = now
         self._log_leader(cluster)
+        differed, self.cluster = self.zones_differ(), replace(cluster, assignments=self.cluster.assignments)
+        if self.zones_differ() and not differed:
+            logger.warning("instances know different time zone rules: only those with the newest open fires")
         if cluster.assignments is not self.cluster.assignments:
             self._take_on(cluster.assignments)
         self.cluster = cluster

@@ -2,11 +2,11 @@
 
 import logging
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from scheduling.domain.errors import BrokenLedger, InstanceDead, LedgerUnavailable, RegistryUnavailable
-from scheduling.domain.fire import Attempt, LiveExecution, claimable
+from scheduling.domain.fire import Attempt, ExecutionState, LiveExecution, claimable
 from scheduling.domain.misfire import Opening
 from scheduling.ports.ledger import Fence, Ledger, TakenBack
 from scheduling.runtime.agenda import SECOND_OPENERS_WAIT, Agenda, next_peek
@@ -54,6 +54,7 @@ class Node:
         self._backlog: list[LiveExecution] = []
         self._more_behind = False
         self._unconfirmed: list[str] = []
+        self._refused: dict[str, tuple[int, datetime]] = {}
         self._answered = True
 
     def tick(self) -> float:
@@ -107,7 +108,7 @@ class Node:
         return 0.0
 
     def _step(self) -> None:
-        if self._results.write() and self._more_behind:
+        if self._results.write() and self._more_behind and not self._backlog:
             self._look_timer.ring()
         if self._membership.watch():
             self._report(self._ledger.take_over(), "taken over from")
@@ -121,15 +122,13 @@ class Node:
     # Opening
 
     def _open(self) -> None:
-        if not self._membership.knows_newest_zones():
-            return
-        due = self._agenda.due(self._mine())
+        due = self._agenda.due(self._openable())
         names = [name for name in due if name in self._membership.opens_first]
         late = [n for n, time in due.items() if n not in names and self._agenda.now() >= time + SECOND_OPENERS_WAIT]
         if late:
             self._read_cursors()
             names += self._agenda.due(late)
-        openings = [o for name in sorted(names) if (o := self._agenda.opening(name))]
+        openings = [o for name in sorted(names) if (o := self._agenda.opening(name)) and not self._was_refused(o)]
         if not openings:
             return
         won = self._open_together(openings)
@@ -147,9 +146,22 @@ class Node:
             if len(openings) == 1:
                 name = openings[0].job.name
                 logger.error("%s cannot be opened, and waits for its next fire time: %s", name, error)
+                self._refused[name] = _place(openings[0])
                 return frozenset({name})
             # One broken job must not keep the others back.
             return frozenset(name for opening in openings for name in self._open_together([opening]))
+
+    def _was_refused(self, opening: Opening) -> bool:
+        refused = self._refused.get(opening.job.name) == _place(opening)
+        if refused:
+            self._agenda.pass_to(opening.job.name, opening.counted_to)
+        return refused
+
+    def _openable(self) -> Iterable[str]:
+        """Return the jobs to open: where time zone rules differ, whoever knows the newest opens those of all."""
+        if not self._membership.knows_newest_zones():
+            return ()
+        return self._membership.cluster.assignments if self._membership.zones_differ() else self._mine()
 
     def _mine(self) -> dict[str, frozenset[int]]:
         return {name: items for name, items in self._membership.mine.items() if self._handler_of(name)}
@@ -215,7 +227,8 @@ class Node:
         busy = {(attempt.job, attempt.item) for attempt in self._workers.running().values()}
         self._looked_at = look.now
         self._backlog = claimable(look, mine, busy)
-        self._more_behind = len(look.executions) > len(self._backlog)
+        waiting = [e for e in look.executions if e.state != ExecutionState.RUNNING and e.item in mine.get(e.job, ())]
+        self._more_behind = len(waiting) > len(self._backlog)
         for execution in look.executions:
             if execution.run == 0:
                 self._agenda.pass_to(execution.job, execution.fire_time)
@@ -244,8 +257,8 @@ class Node:
 
     def _seconds_left(self) -> float:
         left = [self._membership.seconds_left(), self._look_timer.left()]
-        if self._membership.may_start() and self._membership.knows_newest_zones():
-            times = self._agenda.fire_times(self._mine())
+        if self._membership.may_start():
+            times = self._agenda.fire_times(self._openable())
             left += [self._agenda.seconds_to(self._wake_at(name, time)) for name, time in times.items()]
         return max(AGAIN_SECONDS if min(left) < 0 else 0.0, min(left))
 
@@ -253,3 +266,7 @@ class Node:
         if fire_time > self._agenda.now() or name in self._membership.opens_first:
             return fire_time
         return next_peek(fire_time, self._looked_at) or fire_time
+
+
+def _place(opening: Opening) -> tuple[int, datetime]:
+    return (opening.job.revision, opening.counted_to)

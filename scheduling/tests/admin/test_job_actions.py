@@ -135,3 +135,27 @@ def test_a_database_that_gives_no_answer_to_one_job_is_said_and_the_others_go_on
     assert "database is locked" in messages[0]
     assert messages[1].startswith("Job second is disabled.")
     assert (again(first).enabled, again(second).enabled) == (True, False)
+
+
+@pytest.mark.parametrize("action", ["enable", "run_now", "delete_selected"])
+@pytest.mark.parametrize("selected", ["abc", "\0", "9" * 25, "9" * 5_000])
+def test_what_can_be_no_job_is_refused_in_a_sentence(admin_client, action, selected):
+    saved()
+    response = admin_client.post(
+        url("job", "changelist"), {"action": action, "_selected_action": [selected]}, follow=True
+    )
+    assert response.status_code == 200
+    assert said(response)[0].startswith("Nothing was")
+
+
+@pytest.mark.parametrize("key", ["", "abc", "0" * 19 + "1" + "9" * 30, "9" * 19, "-1"])
+def test_a_key_that_the_page_did_not_give_runs_nothing(admin_client, key):
+    row = saved()
+    admin_client.post(url("job", "changelist"), {"action": "run_now", "_selected_action": [row.pk], "key": key})
+    assert not Fire.objects.exists()
+
+
+@pytest.mark.parametrize("model", ["job", "fire", "execution"])
+def test_a_number_in_the_address_that_no_row_can_have_is_no_error(admin_client, model):
+    response = admin_client.get(url(model, "changelist"), {"fire": "9" * 25, "job": "9" * 25}, follow=True)
+    assert response.status_code == 200

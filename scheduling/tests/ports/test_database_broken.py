@@ -2,10 +2,11 @@
 
 import pytest
 
-from scheduling.domain.fire import ExecutionState
-from scheduling.models import Execution, Item
+from scheduling.database.registry import DatabaseRegistry
+from scheduling.domain.fire import ExecutionState, FireState
+from scheduling.models import Assignment, Execution, Fire, Item, Job, Leadership, Registration
 from scheduling.tests.ports.database_stage import database_stage
-from scheduling.tests.ports.stage import JOB, Stage
+from scheduling.tests.ports.stage import JOB, Stage, an_instance
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.mariadb]
 
@@ -34,3 +35,42 @@ def test_opening_reads_no_parameters_of_what_has_not_been_claimed(stage: Stage, 
     selects = [query["sql"] for query in captured.captured_queries if query["sql"].startswith("SELECT")]
     assert not [sql for sql in selects if "parameters" in sql]
     assert [row.state for row in stage.probe.executions(JOB)][:3] == [ExecutionState.CANCELLED] * 3
+
+
+def test_item_parameters_that_are_none_are_left_out(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    stage.open(stage.configure(item_parameters={0: "x"}), 30)
+    Fire.objects.update(parameters=[1])
+    stage.enter_instances("a")
+    (attempt,) = stage.claim(stage.live())
+    assert attempt.parameters == {}
+    assert "runs without item parameters" in caplog.text
+
+
+def test_an_execution_in_no_known_state_is_left_alone_and_settles_as_failed(stage: Stage) -> None:
+    stage.open(stage.configure(sharding_total_count=2), 30)
+    Execution.objects.filter(item=0).update(state="foo")
+    assert [execution.item for execution in stage.live()] == [1]
+    Execution.objects.update(live=None)
+    stage.ledger.settle()
+    assert [fire.state for fire in stage.probe.fires(JOB)] == [FireState.FAILED]
+
+
+@pytest.mark.parametrize("document", [{}, [], {"host": 1}])
+def test_a_registration_that_cannot_be_read_is_left_out_until_its_owner_writes_it_anew(
+    stage: Stage, document: object
+) -> None:
+    registry = DatabaseRegistry()
+    instance = an_instance("a")
+    registry.register(instance)
+    Registration.objects.update(document=document)
+    assert registry.cluster().instances == {}
+    registry.register(instance)
+    assert registry.cluster().instances == {"a": instance}
+
+
+@pytest.mark.parametrize("document", [[1], {"a": 1}, {"a": [["0", 1]]}, {"a": [[0, 2_000_000_000]]}, {"a": [[-1, 0]]}])
+def test_an_assignment_that_cannot_be_read_is_none(stage: Stage, document: object) -> None:
+    stage.configure()
+    Leadership.objects.create(id=1, serial=1)
+    Assignment.objects.create(job=Job.objects.get(name=JOB), epoch=1, document=document)
+    assert DatabaseRegistry().cluster().assignments == {JOB: {}}

@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.db import transaction
 
-from scheduling.domain.errors import NoLongerYours
+from scheduling.domain.errors import AutocommitOff, NoLongerYours
 from scheduling.domain.fire import Attempt
 from scheduling.models import Marker
 from scheduling.ports.ledger import Ledger
@@ -105,6 +105,17 @@ class TestAtomic:
             with pytest.raises(NoLongerYours):
                 frozen.result(SECONDS)
         assert written() == set()
+
+
+def test_without_autocommit_nothing_is_begun_that_would_not_be_committed(stage: Stage, attempt: Attempt) -> None:
+    transaction.set_autocommit(False)
+    try:
+        with pytest.raises(AutocommitOff), stage.fence.atomic(attempt):
+            write("never")
+    finally:
+        transaction.rollback()
+        transaction.set_autocommit(True)
+    assert written() == set()
 
 
 class TestOnce:

@@ -1,12 +1,15 @@
 """Threads that Django did not start, and a database that does not answer them."""
 
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, connections, transaction
 
 from scheduling.database import threads
 from scheduling.database.threads import on_ledger_thread, on_worker_thread
+from scheduling.domain.errors import TransactionLeftOpen
+from scheduling.models import Leadership
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.mariadb]
 
@@ -51,6 +54,42 @@ def test_a_frozen_client_keeps_no_lock_for_long(on_mariadb):
 def test_a_thread_runs_what_it_is_given_and_returns_the_answer():
     assert run(on_ledger_thread, close_after(lambda: 7)) == 7
     assert run(on_worker_thread, close_after(lambda: 7)) == 7
+
+
+def leave_atomic_open():
+    transaction.atomic().__enter__()
+    Leadership.objects.create(id=7)
+
+
+def leave_autocommit_off():
+    transaction.set_autocommit(False)
+    Leadership.objects.create(id=7)
+
+
+def begin_in_sql():
+    with connection.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("DELETE FROM scheduling_leadership")
+
+
+@pytest.mark.parametrize("leave_open", [leave_atomic_open, leave_autocommit_off])
+def test_a_transaction_that_a_handler_leaves_open_is_undone_and_harms_no_later_execution(transactional_db, leave_open):
+    with ThreadPoolExecutor(1) as pool:
+        with pytest.raises(TransactionLeftOpen, match="'default'"):
+            pool.submit(on_worker_thread, leave_open).result(30)
+        later = pool.submit(on_worker_thread, lambda: Leadership.objects.create(id=8).id)
+        assert later.result(30) == 8
+        pool.submit(connections.close_all).result(30)
+    assert list(Leadership.objects.values_list("id", flat=True)) == [8]
+
+
+def test_a_transaction_begun_in_sql_ends_with_its_execution(transactional_db):
+    Leadership.objects.create(id=7)
+    with ThreadPoolExecutor(1) as pool:
+        with contextlib.suppress(TransactionLeftOpen):  # SQLite knows of it
+            pool.submit(on_worker_thread, begin_in_sql).result(30)
+        assert pool.submit(on_worker_thread, Leadership.objects.count).result(30) == 1
+        pool.submit(connections.close_all).result(30)
 
 
 @pytest.fixture

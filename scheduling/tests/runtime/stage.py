@@ -77,9 +77,9 @@ class Stage:
         defaults = {"name": "job", "handler": "job", "trigger": IntervalTrigger(seconds=2, anchor=START)}
         self.ledger.configure(Job(**(defaults | fields)))
 
-    def node(self, id, workers=8, ledger=None):
+    def node(self, id, workers=8, ledger=None, tzdata="2026a"):
         """Start an instance; it ticks, and beats, whenever time passes."""
-        self.actors[id] = Actor(self, id, HeldWorkers(workers, self.now), ledger or self.ledger)
+        self.actors[id] = Actor(self, id, HeldWorkers(workers, self.now), ledger or self.ledger, tzdata)
         return self.actors[id]
 
     def play(self, seconds, step=0.05, end=True):
@@ -94,7 +94,7 @@ class Stage:
 class Actor:
     """One instance on the stage."""
 
-    def __init__(self, stage, id, workers, ledger):
+    def __init__(self, stage, id, workers, ledger, tzdata):
         self.frozen = False
         self.stage = stage
         self.due_at = 0.0
@@ -103,7 +103,7 @@ class Actor:
         self.session = Session(registry, stage.clock)
         self.ids = iter(f"{id}-{n}" for n in range(2, 99))
         instance = Instance(
-            id=id, host="h", pid=1, started_at=START, handlers=frozenset({"job", "other"}), tzdata="2026a"
+            id=id, host="h", pid=1, started_at=START, handlers=frozenset({"job", "other"}), tzdata=tzdata
         )
         self.membership = Membership(
             instance, ledger=ledger, registry=registry, session=self.session, clock=stage.clock

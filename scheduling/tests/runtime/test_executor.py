@@ -53,6 +53,15 @@ def test_whatever_a_handler_raises_is_a_failed_execution_with_its_traceback(erro
     assert str(error) in result.message
 
 
+def test_an_exception_that_cannot_be_formatted_is_a_failed_execution_all_the_same():
+    def fail(context):
+        raise SyntaxError("m", ("file", 1, "x", "text"))
+
+    result = result_of(fail)
+    assert result.state is ExecutionState.FAILED
+    assert "SyntaxError" in result.message
+
+
 def test_messages_are_cut_to_their_end_and_can_be_stored_everywhere():
     assert len(storable("学" * 50_000).encode()) <= MESSAGE_BYTES
     assert storable("a" * 100_000 + "the cause").endswith("the cause")

@@ -2,7 +2,7 @@ from collections import Counter
 
 import pytest
 
-from scheduling.domain.errors import LedgerUnavailable, RegistryUnavailable
+from scheduling.domain.errors import BrokenLedger, LedgerUnavailable, RegistryUnavailable
 from scheduling.domain.fire import ExecutionState, FireState, Reason
 from scheduling.domain.job import Misfire
 from scheduling.domain.trigger import IntervalTrigger, ManualTrigger
@@ -251,6 +251,37 @@ def test_a_lost_claim_of_a_job_that_is_gone_by_then_is_put_back_and_stops_nothin
     stage.play(2)
     assert states(stage, "b") == {FireState.SUCCEEDED: 1}
     assert max(Counter(stage.ran).values()) <= 2  # one of each job
+
+
+def test_where_time_zone_rules_differ_those_who_know_the_newest_open_also_what_others_own(stage):
+    stage.configure()
+    stage.node("a")
+    stage.play(7)
+    stage.node("b", tzdata="2099a")
+    stage.play(14)
+    assert owned(stage) == {"a": 1}
+    assert states(stage) == {FireState.SUCCEEDED: 10}
+
+
+class Broken(MemoryLedger):
+    """Finds fires of one job in itself that cannot be there."""
+
+    def open(self, openings, *, by):
+        if any(opening.job.name == "broken" for opening in openings):
+            self.refusals = getattr(self, "refusals", 0) + 1
+            raise BrokenLedger("twice")
+        return super().open(openings, by=by)
+
+
+def test_a_job_that_cannot_be_opened_keeps_no_other_back_and_is_said_once_for_each_fire_time(stage, caplog):
+    ledger = Broken(stage.now)
+    ledger.tables = stage.ledger.tables
+    stage.configure()
+    stage.configure(name="broken")
+    stage.node("a", ledger=ledger)
+    stage.play(11)
+    assert states(stage) == {FireState.SUCCEEDED: 5}
+    assert caplog.text.count("broken cannot be opened") == 5
 
 
 class Announced(MemoryLedger):
