@@ -41,4 +41,7 @@ def database(url: str, root: Path) -> dict[str, Any]:
     if engine == SQLITE and described["NAME"] != ":memory:":
         described["NAME"] = str(root / described["NAME"])
     described["OPTIONS"] = OPTIONS[engine] | described.get("OPTIONS", {})
+    for name, default in OPTIONS[engine].items():
+        if type(given := described["OPTIONS"][name]) is not type(default):
+            raise ImproperlyConfigured(f'DATABASE_URL: {name}="{given}" is not like {default!r}')
     return {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True} | described

@@ -74,7 +74,9 @@ def test_a_query_in_the_url_overrides_one_option():
     assert (described["CONN_MAX_AGE"], described["CONN_HEALTH_CHECKS"]) == (0, True)
 
 
-@pytest.mark.parametrize("url", ["", "db.sqlite3", "oracle://u:secret@h/x", "mysql://u:secret@h:port/x"])
+@pytest.mark.parametrize(
+    "url", ["", "db.sqlite3", "oracle://u:secret@h/x", "mysql://u:secret@h:port/x", "sqlite:///x?timeout=abc"]
+)
 def test_a_url_that_names_no_known_database_is_refused_without_its_password(url):
     with pytest.raises(ImproperlyConfigured, match=r"^DATABASE_URL: ") as refused:
         database(url, Path("/project"))

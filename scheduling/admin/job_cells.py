@@ -14,7 +14,7 @@ from scheduling.admin.ledger import link_to
 from scheduling.admin.states import lines, state_cell, warning
 from scheduling.admin.times import coming_in, moment, short, zone_named
 from scheduling.domain.errors import InvalidJob
-from scheduling.domain.trigger import Trigger, fire_times_between
+from scheduling.domain.trigger import fire_times_between
 from scheduling.models import Fire, Job
 from scheduling.models.job import EPOCH, TriggerKind, as_validation_error
 from scheduling.runtime.handlers import HANDLERS
@@ -46,7 +46,7 @@ def fires_on(row: Job) -> SafeString:
 def next_fire(row: Job, now: datetime) -> SafeString:
     """Show the next fire time, or why there is none."""
     try:
-        time = _trigger(row, now).next(now)
+        time = row.trigger_at(now).next(now)
     except InvalidJob as error:
         return lines(warning(_("left out until it is mended")), " ".join(as_validation_error(error).messages))
     if not row.enabled or time is None:
@@ -57,7 +57,7 @@ def next_fire(row: Job, now: datetime) -> SafeString:
 def next_fires(row: Job, now: datetime) -> SafeString:
     """Show the next fire times on the job's clock and in UTC, also of a form that is not saved yet."""
     try:
-        times = fire_times_between(_trigger(row, now), now, FAR, NEXT)
+        times = fire_times_between(row.trigger_at(now), now, FAR, NEXT)
     except InvalidJob:
         return lines(_("They are shown as soon as the trigger is complete and correct."))
     zone = zone_named(row.time_zone)
@@ -83,9 +83,3 @@ def last_fire(fire: Fire | None, row: Job) -> SafeString:
 def differs(row: Job) -> SafeString:
     """Show where the job is not what the code declares."""
     return SafeString(render_to_string("admin/scheduling/job/differs.html", {"differences": differences(row)}))
-
-
-def _trigger(row: Job, now: datetime) -> Trigger:
-    cursor = getattr(row, "cursor", None)
-    anchor = cursor.anchor if cursor and cursor.enabled else None
-    return row.trigger(anchor or now)

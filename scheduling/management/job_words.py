@@ -14,7 +14,7 @@ from scheduling.domain.errors import UnknownTimeZone
 from scheduling.domain.misfire import COUNTED_AT_MOST
 from scheduling.domain.trigger import fire_times_between
 from scheduling.models import Cursor, Execution, Fire, Job
-from scheduling.models.job import EPOCH, TriggerKind
+from scheduling.models.job import TriggerKind
 from scheduling.runtime.handlers import HANDLERS
 
 END_OF_TIME = datetime.max.replace(tzinfo=UTC)
@@ -57,9 +57,7 @@ def trigger_of(row: Job) -> str:
 
 def next_fire_times(row: Job, after: datetime, count: int) -> list[datetime]:
     """Return the next fire times, fewer if there are no more; raise `InvalidJob`."""
-    cursor = cursor_of(row)
-    anchor = cursor.anchor if cursor else None
-    return fire_times_between(row.trigger(anchor or EPOCH), after, END_OF_TIME, count)
+    return fire_times_between(row.trigger_at(after), after, END_OF_TIME, count)
 
 
 def next_fire_time(row: Job, after: datetime) -> str:

@@ -119,6 +119,11 @@ class Job(models.Model):
             case _:
                 return ManualTrigger()
 
+    def trigger_at(self, now: datetime) -> Trigger:
+        """Return the trigger as it counts, or, of a job that is not enabled, as it would if it were enabled `now`."""
+        cursor = getattr(self, "cursor", None)
+        return self.trigger((cursor.anchor if cursor and cursor.enabled else None) or now)
+
     def parsed_parameters(self) -> dict[int, str]:
         """Return {item: parameter}; raise `InvalidJob`."""
         return domain.parse_item_parameters(self.item_parameters, self.sharding_total_count)

@@ -1,5 +1,6 @@
 """A cluster in one process: real nodes on the doubles, a clock that only the test moves, workers that wait for it."""
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 from scheduling.domain.cluster import Instance
@@ -150,3 +151,13 @@ def handler(function):
         enabled=True,
         description="",
     )
+
+
+def states(stage, job="job"):
+    """Count the job's fires by their states."""
+    return Counter(fire.state for fire in stage.probe.fires(job))
+
+
+def owned(stage, job="job"):
+    """Count the job's items by their owners."""
+    return Counter(stage.ensemble.assignments.get(job, {}).values())

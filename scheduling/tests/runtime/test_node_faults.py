@@ -1,0 +1,153 @@
+"""Nodes whose ledger or registry answers too late, not at all, or with what cannot be."""
+
+from collections import Counter
+
+import pytest
+
+from scheduling.domain.errors import BrokenLedger, LedgerUnavailable, RegistryUnavailable
+from scheduling.domain.fire import FireState
+from scheduling.domain.trigger import ManualTrigger
+from scheduling.ports.memory_ledger import MemoryLedger
+from scheduling.tests.runtime.stage import Stage, owned, states
+
+
+@pytest.fixture
+def stage():
+    return Stage()
+
+
+class Forgetful(MemoryLedger):
+    """Loses the answer of the next claim, which was written, or of the one before it was."""
+
+    lose = ""
+
+    def claim(self, executions, *, by, claim):
+        if self.lose == "question":
+            self.lose = ""
+            raise LedgerUnavailable("lost")
+        attempts = super().claim(executions, by=by, claim=claim)
+        if self.lose == "answer":
+            self.lose = ""
+            raise LedgerUnavailable("lost")
+        return attempts
+
+    def finish(self, results):
+        verdicts = super().finish(results)
+        if self.lose == "verdict":
+            self.lose = ""
+            raise LedgerUnavailable("lost")
+        return verdicts
+
+
+@pytest.mark.parametrize("lost", ["question", "answer", "verdict"])
+def test_a_lost_reply_neither_starts_twice_nor_loses_anything(stage, lost):
+    ledger = Forgetful(stage.now)
+    ledger.tables = stage.ledger.tables
+    stage.ledger = ledger
+    stage.configure()
+    stage.node("a", ledger=ledger)
+    stage.play(1)
+    ledger.lose = lost
+    stage.play(6)
+    assert [fire.state for fire in stage.probe.fires("job")] == [FireState.SUCCEEDED] * 3
+    assert [row.attempt for row in stage.probe.executions("job")] == [1, 1, 1]
+    assert len(stage.ran) == 3
+
+
+def test_a_lost_claim_of_a_job_that_is_gone_by_then_is_put_back_and_stops_nothing(stage):
+    ledger = Forgetful(stage.now)
+    ledger.tables = stage.ledger.tables
+    stage.ledger = ledger
+    stage.configure(name="a", sharding_total_count=3)
+    stage.configure(name="b", trigger=ManualTrigger())
+    stage.node("i", ledger=ledger)
+    stage.play(2.5)
+    ledger.lose = "answer"
+    stage.play(1.6)
+    assert not ledger.lose
+    ledger.retire("a")
+    stage.play(12)
+    assert states(stage, "a")[FireState.OPEN] == 0
+    ledger.request("b", key=1, asked_by="ada")
+    stage.play(2)
+    assert states(stage, "b") == {FireState.SUCCEEDED: 1}
+    assert max(Counter(stage.ran).values()) <= 2  # one of each job
+
+
+def test_where_time_zone_rules_differ_those_who_know_the_newest_open_also_what_others_own(stage):
+    stage.configure()
+    stage.node("a")
+    stage.play(7)
+    stage.node("b", tzdata="2099a")
+    stage.play(14)
+    assert owned(stage) == {"a": 1}
+    assert states(stage) == {FireState.SUCCEEDED: 10}
+
+
+class Broken(MemoryLedger):
+    """Finds fires of one job in itself that cannot be there."""
+
+    def open(self, openings, *, by):
+        if any(opening.job.name == "broken" for opening in openings):
+            self.refusals = getattr(self, "refusals", 0) + 1
+            raise BrokenLedger("twice")
+        return super().open(openings, by=by)
+
+
+def test_a_job_that_cannot_be_opened_keeps_no_other_back_and_is_said_once_for_each_fire_time(stage, caplog):
+    ledger = Broken(stage.now)
+    ledger.tables = stage.ledger.tables
+    stage.configure()
+    stage.configure(name="broken")
+    stage.node("a", ledger=ledger)
+    stage.play(11)
+    assert states(stage) == {FireState.SUCCEEDED: 5}
+    assert caplog.text.count("broken cannot be opened") == 5
+
+
+class Announced(MemoryLedger):
+    """Has somebody act after each reading of the instances that have joined."""
+
+    def joined(self):
+        joined = super().joined()
+        self.then()
+        return joined
+
+
+def test_an_instance_that_registers_while_another_reads_is_not_taken_for_dead(stage):
+    ledger = Announced(stage.now)
+    ledger.then = lambda: None
+    ledger.tables = stage.ledger.tables
+    stage.configure()
+    a = stage.node("a", ledger=ledger)
+    stage.play(8)
+    b = stage.node("b")
+    b.frozen = True
+    ledger.then = lambda: [b.node.tick() for _ in range(3)]
+    a.membership.wake()
+    a.node.tick()
+    ledger.then = lambda: None
+    b.frozen = False
+    stage.play(3)
+    assert (a.id, b.id) == ("a", "b")
+
+
+def test_a_drain_that_could_not_be_told_at_once_is_told_later(stage):
+    stage.configure(sharding_total_count=4)
+    a = stage.node("a")
+    stage.node("b")
+    stage.play(7)
+    register, failed = a.membership._registry.register, []
+
+    def fail_once(instance):
+        if not failed:
+            failed.append(instance)
+            raise RegistryUnavailable("away")
+        register(instance)
+
+    a.membership._registry.register = fail_once
+    a.node.drain()
+    stage.play(3)
+    assert failed
+    assert a.node.is_drained()
+    assert owned(stage) == {"b": 4}
