@@ -13,7 +13,8 @@ FENCE_IDLE_SECONDS = 2
 def limit_idle(seconds: int) -> None:
     """Have the database end this connection once it has been idle in a transaction for `seconds`.
 
-    MariaDB and PostgreSQL have such a limit; SQLite's lock goes with its process, and elsewhere nothing is set.
+    MariaDB and PostgreSQL have such a limit; elsewhere nothing is set. SQLite's one write lock goes with a process that
+    ends, but one that is frozen within a transaction keeps it from everybody until it thaws.
     """
     if getattr(connection, "mysql_is_mariadb", False):
         _set(f"idle_transaction_timeout = {seconds:d}")
