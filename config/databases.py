@@ -8,7 +8,6 @@ from environ import Env
 
 SQLITE = "django.db.backends.sqlite3"
 MYSQL = "django.db.backends.mysql"
-POSTGRESQL = "django.db.backends.postgresql"
 
 OPTIONS: dict[str, dict[str, Any]] = {
     SQLITE: {
@@ -21,7 +20,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "isolation_level": "read committed",
         "init_command": "SET time_zone='+00:00', sql_mode='STRICT_TRANS_TABLES', innodb_lock_wait_timeout=2",
     },
-    POSTGRESQL: {},
 }
 
 
@@ -33,7 +31,7 @@ def database(url: str, root: Path) -> dict[str, Any]:
     scheme = url.partition(":")[0]  # the only part that may be repeated: the rest can hold a password
     engine = Env.DB_SCHEMES.get(scheme)
     if engine not in OPTIONS:
-        raise ImproperlyConfigured(f'DATABASE_URL: "{scheme}" is none of sqlite, mysql, postgres')
+        raise ImproperlyConfigured(f'DATABASE_URL: "{scheme}" is neither sqlite nor mysql')
     try:
         described: dict[str, Any] = Env.db_url_config(url)
     except ValueError as error:

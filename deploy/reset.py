@@ -13,6 +13,7 @@ def main() -> None:
             elif path != lock.LOCK:
                 path.unlink()
         lock.LOCK.unlink()  # last: until then it keeps others away
+    print("Forgotten: the database, the secret key and the logs in var/. `make run` begins anew.")
 
 
 if __name__ == "__main__":

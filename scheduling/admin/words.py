@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import tzinfo
 
 from django.utils.formats import number_format
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
@@ -30,7 +30,9 @@ def of_fire(fire: Fire, items: ItemCounts) -> SafeString:
         return _not_run(_coalesced(fire), _missed_span(fire) or fire.get_reason_display())
     if fire.state == FireState.SKIPPED:
         return _not_run(_skipped(fire), _missed_span(fire))
-    return lines(_progress(fire, items), _asked_by(fire))
+    said = _progress(fire, items)
+    left_out = items.get(ExecutionState.CANCELLED, 0)
+    return _not_run(said, _asked_by(fire)) if left_out else lines(said, _asked_by(fire))
 
 
 def of_execution(execution: Execution, ending: str) -> SafeString:
@@ -116,13 +118,23 @@ def _asked_by(fire: Fire) -> str:
 
 
 def _progress(fire: Fire, items: ItemCounts) -> str:
-    parts = [(state, items.get(state, 0)) for state in (*TROUBLE, *MOVING, ExecutionState.CANCELLED)]
+    parts = [(state, items.get(state, 0)) for state in (*TROUBLE, *MOVING)]
     said = [_number_in(state, number) for state, number in parts if number]
+    if left_out := items.get(ExecutionState.CANCELLED, 0):
+        said.append(_left_out(fire, left_out))
     if said:
-        return ", ".join(said)
+        return format_html_join(", ", "{}", ((each,) for each in said))
     if fire.state == FireState.SUCCEEDED:
         return _("every item succeeded")
     return ""
+
+
+def _left_out(fire: Fire, number: int) -> str:
+    if not fire.coalesced_into:
+        return _number_in(ExecutionState.CANCELLED, number)
+    time = clock(fire.coalesced_into.fire_time, zone_named(fire.job.time_zone))
+    words = ngettext("{count} item coalesced into {time}", "{count} items coalesced into {time}", number)
+    return format_html(words, count=number_format(number), time=time)
 
 
 def _number_in(state: ExecutionState, number: int) -> str:

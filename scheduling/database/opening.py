@@ -50,11 +50,13 @@ class OpeningBatch:
 
         Afterwards `ended` has the fires that may have nothing left to run.
         """
+        # Missed ones first, so that in the order of ids, too, they come before what they are coalesced into.
+        Fire.objects.bulk_create(self._missed(), BATCH)
         Fire.objects.bulk_create(self._fires(), BATCH)
         # MySQL gives no ids back.
         opened = Fire.objects.filter(job__in=self.by_job, fire_time__in=self._fire_times(), run=0)
         self.ids = {(job, time): id for job, time, id in opened.values_list("job_id", "fire_time", "id")}
-        Fire.objects.bulk_create(self._missed(), BATCH)
+        self._link_coalesced()
         Execution.objects.bulk_create(self._executions(), BATCH)
         self._cancel_unclaimed()
 
@@ -75,12 +77,17 @@ class OpeningBatch:
                 reason=missed.reason,
                 missed_count=missed.count,
                 first_missed=missed.first,
-                coalesced_into_id=self._into(job, opening) if missed.state == FireState.COALESCED else None,
                 settled_at=self.now,
             )
             for job, opening in self.by_job.items()
             if (missed := opening.missed)
         ]
+
+    def _link_coalesced(self) -> None:
+        for job, opening in self.by_job.items():
+            if opening.missed and opening.missed.state == FireState.COALESCED:
+                row = Fire.objects.filter(job=job, fire_time=opening.missed.last, run=0)
+                row.update(coalesced_into=self._into(job, opening))
 
     def _fire(self, job: int, opening: Opening, **fields: object) -> Fire:
         return Fire(

@@ -180,6 +180,14 @@ def test_a_coalesced_row_names_the_fire_that_runs_instead(admin_client):
     assert "11 fire times coalesced into <time" in admin_client.get(url("fire", "changelist")).content.decode()
 
 
+def test_a_fire_of_which_an_item_was_coalesced_says_so_although_the_others_succeeded(admin_client):
+    job = saved(sharding_total_count=2)
+    ran = fire(job, coalesced_into=fire(job, after=2))
+    execution(ran, "succeeded", 0)
+    execution(ran, "cancelled", 1)
+    assert "<strong>1 item coalesced into <time" in admin_client.get(url("fire", "changelist")).content.decode()
+
+
 def test_items_are_shown_as_succeeded_of_all(admin_client):
     row = fire(saved(sharding_total_count=3), "partly_failed")
     for item, state in enumerate(["succeeded", "succeeded", "failed"]):
