@@ -1,6 +1,5 @@
 """Which fields of a job a person has changed, and how the job differs from what the code declares."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,12 +23,6 @@ class Difference:
 def is_declared(row: Job) -> bool:
     """Does the code declare this job, so that `migrate` would write its fields?"""
     return row.name in HANDLERS
-
-
-def note_changed(row: Job, fields: Iterable[str]) -> None:
-    """Remember that a person has set these fields, so that `migrate` leaves them alone."""
-    if is_declared(row):
-        row.changed_fields = sorted({*row.changed_fields, *fields} & _declared(row).keys())
 
 
 def differences(row: Job) -> list[Difference]:

@@ -15,11 +15,12 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from scheduling.admin import job_cells
-from scheduling.admin.declared import differences, note_changed
+from scheduling.admin.declared import differences
 from scheduling.admin.job_actions import JobActionForm, JobActions, unanswered
 from scheduling.admin.job_form import JobForm
 from scheduling.admin.stopping import consequences
 from scheduling.database import configuration
+from scheduling.database.declarations import note_changed
 from scheduling.models import Fire, Job
 
 if TYPE_CHECKING:

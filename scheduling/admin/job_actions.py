@@ -14,10 +14,11 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from scheduling.admin.declared import differences, is_declared, label_of, note_changed, take_the_codes
+from scheduling.admin.declared import differences, is_declared, label_of, take_the_codes
 from scheduling.admin.ledger import link_to
 from scheduling.admin.stopping import consequences
 from scheduling.database import configuration
+from scheduling.database.declarations import note_changed
 from scheduling.domain.errors import InvalidJob, JobDisabled
 from scheduling.models import Fire, Job
 from scheduling.models.job import as_validation_error

@@ -28,6 +28,9 @@ SAME_NAME = (
 )
 """Fields that a declaration and a row name alike."""
 
+DECLARED = frozenset({*SAME_NAME, "handler", "trigger_kind", "cron", "time_zone"})
+"""Fields of a row that code can declare."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Synced:
@@ -52,6 +55,14 @@ def declared_fields(handler: Handler) -> dict[str, Any]:
 def declared_row(handler: Handler) -> Job:
     """Return the row that the code declares, not saved."""
     return Job(name=handler.name, **declared_fields(handler))
+
+
+def note_changed(row: Job, fields: Iterable[str]) -> None:
+    """Remember that a person has set these fields, so that `sync` leaves them alone.
+
+    Also of a job that no code declares now: its code may come back.
+    """
+    row.changed_fields = sorted({*row.changed_fields, *fields} & DECLARED)
 
 
 def sync(handlers: Iterable[Handler] | None = None) -> list[Synced]:

@@ -10,6 +10,7 @@ from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
 
 from scheduling.database import configuration
+from scheduling.database.declarations import note_changed
 from scheduling.database.transactions import transact
 from scheduling.domain.errors import LedgerUnavailable, SchedulingError, UnknownJob
 from scheduling.domain.job import NAME
@@ -65,7 +66,7 @@ def _save_switched(row: Job, enabled: bool) -> None:
     row.enabled = enabled
     if enabled:
         refuse_invalid(row)
-    row.changed_fields = sorted({*row.changed_fields, "enabled"})
+    note_changed(row, ["enabled"])
     configuration.save(row)
 
 

@@ -6,6 +6,7 @@ import pytest
 from django.db import OperationalError
 
 from scheduling.database import configuration
+from scheduling.database.declarations import sync
 from scheduling.models import Execution, Fire
 from scheduling.runtime.handlers import HANDLERS
 from scheduling.tests.admin.conftest import act, again, execution, fire, post, said, saved, url
@@ -30,6 +31,15 @@ def test_disabling_cancels_what_is_pending_and_says_what_becomes_of_the_rest(
     assert again(row).changed_fields == ["enabled"]
     assert Execution.objects.get(pk=pending.pk).state == "cancelled"
     assert Execution.objects.get(pk=running.pk).state == "running"
+
+
+def test_what_a_person_sets_while_the_code_is_gone_stays_when_the_code_comes_back(admin_client, monkeypatch):
+    row = saved()
+    declared = HANDLERS["nightly"]
+    monkeypatch.delitem(HANDLERS, "nightly")
+    act(admin_client, "disable", row)
+    sync([declared])
+    assert not again(row).enabled
 
 
 def test_enabling_moves_the_cursor_so_that_nothing_fires_for_the_past(admin_client):
