@@ -16,7 +16,7 @@ from scheduling.admin.ledger import ReadOnlyAdmin, link_to
 from scheduling.admin.overview import Overview, read_overview
 from scheduling.admin.states import icon, lines, state_cell
 from scheduling.admin.times import brief
-from scheduling.domain.cluster import InstanceState
+from scheduling.domain.instance import InstanceState
 from scheduling.models import Instance
 
 SHOWN_JOBS = 12

@@ -7,8 +7,10 @@ from datetime import timedelta
 
 from scheduling.database.clock import DatabaseNow
 from scheduling.database.registry import SESSION_TIMEOUT, DatabaseRegistry, available
-from scheduling.domain.cluster import Cluster, InstanceState, to_ranges
+from scheduling.domain.cluster import Cluster
 from scheduling.domain.errors import RegistryUnavailable
+from scheduling.domain.instance import InstanceState
+from scheduling.domain.ranges import to_ranges
 from scheduling.models import Instance, Item, Registration
 from scheduling.models.job import as_validation_error
 from scheduling.runtime.session import LEASE

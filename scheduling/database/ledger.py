@@ -15,10 +15,10 @@ from scheduling.database.jobs import JobReader
 from scheduling.database.opening import OpeningBatch
 from scheduling.database.rows import Rows
 from scheduling.database.transactions import answered, transact
-from scheduling.domain.cluster import Instance as RunningInstance
 from scheduling.domain.errors import BrokenLedger
 from scheduling.domain.errors import gettext_noop as _
 from scheduling.domain.fire import Attempt, ExecutionState, LiveExecution, Look, Result, Verdict
+from scheduling.domain.instance import Instance as RunningInstance
 from scheduling.domain.job import Job
 from scheduling.domain.misfire import Opening
 from scheduling.models import Cursor as CursorRow

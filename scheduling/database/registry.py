@@ -10,7 +10,7 @@ The published jobs are the rows of `Job` themselves.
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from django.db.models import F, QuerySet
@@ -19,10 +19,13 @@ from scheduling.database.clock import DatabaseNow
 from scheduling.database.jobs import JobReader
 from scheduling.database.rows import Rows
 from scheduling.database.transactions import answered, transact
-from scheduling.domain.cluster import Cluster, Instance, from_ranges, to_ranges
+from scheduling.domain.cluster import Cluster
+from scheduling.domain.documents import instance_from_document, instance_to_document
 from scheduling.domain.errors import LedgerUnavailable, RegistryUnavailable, SessionExpired
 from scheduling.domain.errors import gettext_noop as _
+from scheduling.domain.instance import Instance
 from scheduling.domain.job import Job
+from scheduling.domain.ranges import from_ranges, to_ranges
 from scheduling.models import Assignment, Leadership, Registration
 
 logger = logging.getLogger("scheduling.database")
@@ -48,7 +51,7 @@ class DatabaseRegistry:
             transact(lambda: self._register(instance))
 
     def _register(self, instance: Instance) -> None:
-        shown = {"document": to_document(instance), "seen_at": DatabaseNow()}
+        shown = {"document": instance_to_document(instance), "seen_at": DatabaseNow()}
         if not self._living().filter(instance=instance.id).update(**shown):
             # A new session leads, if at all, in a new epoch.
             Leadership.objects.filter(instance=instance.id).update(instance="")
@@ -68,7 +71,7 @@ class DatabaseRegistry:
     def cluster(self) -> Cluster:
         with available():
             documents = self._living().values_list("instance", "document")
-            shown = (_read("registration", id, from_document, id, document) for id, document in documents)
+            shown = (_read("registration", id, instance_from_document, id, document) for id, document in documents)
             instances = {instance.id: instance for instance in shown if instance}
             leader, epoch, serial = self._leadership()
             return Cluster(
@@ -151,28 +154,3 @@ def _read(what: str, name: str, parse: Callable[..., Parsed], *document: Any) ->
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         logger.error("the %s of %s cannot be read, and is left out: %r", what, name, error)
         return None
-
-
-def to_document(instance: Instance) -> dict[str, Any]:
-    """Write what the others see of an instance."""
-    return {
-        "host": instance.host,
-        "pid": instance.pid,
-        "started_at": instance.started_at.isoformat(),
-        "handlers": sorted(instance.handlers),
-        "tzdata": instance.tzdata,
-        "draining": instance.draining,
-    }
-
-
-def from_document(id: str, document: Mapping[str, Any]) -> Instance:
-    """Read what `to_document` wrote."""
-    return Instance(
-        id=id,
-        host=document["host"],
-        pid=document["pid"],
-        started_at=datetime.fromisoformat(document["started_at"]),
-        handlers=frozenset(document["handlers"]),
-        tzdata=document["tzdata"],
-        draining=document["draining"],
-    )

@@ -2,38 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
-from datetime import datetime
-from enum import StrEnum
-from itertools import groupby
 
-from scheduling.domain.job import MAX_SHARDING_TOTAL_COUNT, Job
+from scheduling.domain.instance import Instance
+from scheduling.domain.job import Job
 from scheduling.domain.sharding import strategy_named
 
 Assignments = Mapping[str, Mapping[int, str]]
 """job → item → instance"""
-
-
-class InstanceState(StrEnum):
-    """States of one running `runscheduler` process; the last two are final."""
-
-    LIVE = "live"
-    DRAINING = "draining"
-    HOLDING = "holding"
-    DEAD = "dead"
-    LEFT = "left"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Instance:
-    """One running `runscheduler` process. Its id is lower-case letters, digits and dashes, new at each start."""
-
-    id: str
-    host: str
-    pid: int
-    started_at: datetime
-    handlers: frozenset[str]
-    tzdata: str
-    draining: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,24 +50,3 @@ def _owners(job: Job, cluster: Cluster, live_items: Set[int]) -> dict[int, str]:
     able = sorted(i.id for i in cluster.instances.values() if not i.draining and job.handler in i.handlers)
     items = [*range(job.sharding_total_count), *sorted(i for i in live_items if i >= job.sharding_total_count)]
     return strategy_named(job.strategy)(job, items, able, cluster.assignments.get(job.name, {}))
-
-
-def to_ranges(owners: Mapping[int, str]) -> dict[str, list[list[int]]]:
-    """Write item → instance as instance → [[first, last], …], the form that is published."""
-    ranges: dict[str, list[list[int]]] = {}
-    for instance in sorted(set(owners.values())):
-        items = enumerate(sorted(item for item, owner in owners.items() if owner == instance))
-        runs = (list(run) for _, run in groupby(items, key=lambda pair: pair[1] - pair[0]))
-        ranges[instance] = [[run[0][1], run[-1][1]] for run in runs]
-    return ranges
-
-
-def from_ranges(ranges: Mapping[str, Iterable[Iterable[int]]]) -> dict[int, str]:
-    """Read what `to_ranges` wrote; raise `ValueError` for items that no job can have."""
-    owners: dict[int, str] = {}
-    for instance, pairs in ranges.items():
-        for first, last in pairs:
-            if not 0 <= first <= last < MAX_SHARDING_TOTAL_COUNT:
-                raise ValueError(f"items {first} to {last} are outside 0-{MAX_SHARDING_TOTAL_COUNT - 1}")
-            owners.update(dict.fromkeys(range(first, last + 1), instance))
-    return owners

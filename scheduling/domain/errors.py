@@ -46,6 +46,10 @@ class SessionExpired(SchedulingError):
     """The registry has let this instance's registration expire; register again."""
 
 
+class ForeignDocument(SchedulingError, ValueError):
+    """The registry keeps a document that none of us has written, or one that is too big to be kept."""
+
+
 class LedgerUnavailable(SchedulingError):
     """The ledger gave no answer: what was asked may have happened or not; read before doing it again."""
 

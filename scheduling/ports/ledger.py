@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from scheduling.domain.cluster import Instance
 from scheduling.domain.fire import Attempt, LiveExecution, Look, Result, Verdict
+from scheduling.domain.instance import Instance
 from scheduling.domain.job import Job
 from scheduling.domain.misfire import Opening
 

@@ -8,7 +8,6 @@ from functools import wraps
 from threading import RLock
 from typing import Any, TypeVar, cast
 
-from scheduling.domain.cluster import Instance
 from scheduling.domain.errors import InstanceDead, JobDisabled, UnknownJob
 from scheduling.domain.errors import gettext_noop as _
 from scheduling.domain.fire import (
@@ -22,6 +21,7 @@ from scheduling.domain.fire import (
     Verdict,
     settled_state,
 )
+from scheduling.domain.instance import Instance
 from scheduling.domain.job import Job
 from scheduling.domain.misfire import Opening, missed_between
 from scheduling.domain.trigger import IntervalTrigger, Trigger

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from threading import RLock
 
-from scheduling.domain.cluster import Cluster, Instance
+from scheduling.domain.cluster import Cluster
 from scheduling.domain.errors import SessionExpired
 from scheduling.domain.errors import gettext_noop as _
+from scheduling.domain.instance import Instance
 from scheduling.domain.job import Job
 
 

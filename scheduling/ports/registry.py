@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from scheduling.domain.cluster import Cluster, Instance
+from scheduling.domain.cluster import Cluster
+from scheduling.domain.instance import Instance
 from scheduling.domain.job import Job
 
 

@@ -4,17 +4,11 @@ import logging
 from collections.abc import Callable, Mapping, Set
 from dataclasses import replace
 
-from scheduling.domain.cluster import (
-    Assignments,
-    Cluster,
-    Instance,
-    assignments_due,
-    items_of,
-    opens_first,
-    to_ranges,
-)
+from scheduling.domain.cluster import Assignments, Cluster, assignments_due, items_of, opens_first
 from scheduling.domain.errors import InstanceDead, RegistryUnavailable
 from scheduling.domain.errors import gettext_noop as _
+from scheduling.domain.instance import Instance
+from scheduling.domain.ranges import to_ranges
 from scheduling.ports.ledger import Ledger
 from scheduling.ports.registry import Registry
 from scheduling.runtime.session import Session

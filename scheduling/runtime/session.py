@@ -4,8 +4,8 @@ import logging
 import threading
 from collections.abc import Callable
 
-from scheduling.domain.cluster import Instance
 from scheduling.domain.errors import RegistryUnavailable, SessionExpired
+from scheduling.domain.instance import Instance
 from scheduling.ports.registry import Registry
 
 logger = logging.getLogger("scheduling.session")

@@ -9,8 +9,8 @@ from django.db import connection
 
 from scheduling.database.ledger import DatabaseLedger
 from scheduling.database.registry import DatabaseRegistry
-from scheduling.domain.cluster import Instance
 from scheduling.domain.fire import ExecutionState, Result
+from scheduling.domain.instance import Instance
 from scheduling.management.commands.jobs import Command
 from scheduling.management.waiting import wait_until_settled
 from scheduling.models import Execution, Fire

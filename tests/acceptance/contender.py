@@ -15,8 +15,8 @@ import django
 django.setup()
 
 from scheduling.database.ledger import DatabaseLedger  # noqa: E402  needs the settings
-from scheduling.domain.cluster import Instance  # noqa: E402
 from scheduling.domain.fire import Attempt, ExecutionState, Result, claimable  # noqa: E402
+from scheduling.domain.instance import Instance  # noqa: E402
 from scheduling.domain.misfire import Opening  # noqa: E402
 
 CHUNK = 167

@@ -22,8 +22,8 @@ from scheduling.database.fence import DatabaseFence
 from scheduling.database.ledger import DatabaseLedger
 from scheduling.database.registry import DatabaseRegistry
 from scheduling.database.threads import on_ledger_thread, on_worker_thread
-from scheduling.domain.cluster import Instance
 from scheduling.domain.errors import RegistryUnavailable
+from scheduling.domain.instance import Instance
 from scheduling.runtime.executor import DEFAULT_WORKERS, ThreadWorkers
 from scheduling.runtime.handlers import HANDLERS
 from scheduling.runtime.identity import new_id, tzdata_version

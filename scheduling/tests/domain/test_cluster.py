@@ -4,16 +4,10 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduling.domain.cluster import (
-    Cluster,
-    Instance,
-    assignments_due,
-    from_ranges,
-    items_of,
-    opens_first,
-    to_ranges,
-)
+from scheduling.domain.cluster import Cluster, assignments_due, items_of, opens_first
+from scheduling.domain.instance import Instance
 from scheduling.domain.job import Job
+from scheduling.domain.ranges import from_ranges, to_ranges
 from scheduling.domain.trigger import ManualTrigger
 
 JOB = Job(name="job", handler="job", trigger=ManualTrigger(), sharding_total_count=4)

@@ -8,8 +8,8 @@ from itertools import count
 from threading import Barrier
 from typing import Any, TypeVar
 
-from scheduling.domain.cluster import Instance
 from scheduling.domain.fire import Attempt, ExecutionState, LiveExecution, Result
+from scheduling.domain.instance import Instance
 from scheduling.domain.job import Job
 from scheduling.domain.misfire import Missed, Opening
 from scheduling.domain.trigger import ManualTrigger

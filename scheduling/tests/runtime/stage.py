@@ -3,7 +3,7 @@
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
-from scheduling.domain.cluster import Instance
+from scheduling.domain.instance import Instance
 from scheduling.domain.job import Job
 from scheduling.domain.trigger import IntervalTrigger
 from scheduling.ports.memory_fence import MemoryFence

@@ -1,0 +1,150 @@
+"""What the registry keeps: jobs, instances and owners as JSON, and the way back.
+
+Every document carries a digest of the rest of it, and is read strictly: what somebody's script has written, or what was
+edited by hand, is refused with `ForeignDocument` and written anew by its owner.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from scheduling.domain.errors import ForeignDocument
+from scheduling.domain.errors import gettext_noop as _
+from scheduling.domain.instance import Instance
+from scheduling.domain.job import Job, Misfire
+from scheduling.domain.ranges import from_ranges, to_ranges
+from scheduling.domain.trigger import CronTrigger, DateTrigger, IntervalTrigger, ManualTrigger, Trigger
+
+MOST_BYTES = 256 * 1024
+"""ZooKeeper's own limit is 1 MB for a request, and passing it ends the connection of whoever sent it."""
+
+
+def write(document: Mapping[str, Any]) -> bytes:
+    """Return the document's bytes; raise `ForeignDocument` if they are more than `MOST_BYTES`."""
+    written = _canonical({**document, "digest": _digest(document)})
+    if len(written) > MOST_BYTES:
+        raise ForeignDocument(
+            _("the document has %(size)s bytes, more than %(most)s: cut the job into fewer items or parameters"),
+            size=len(written),
+            most=MOST_BYTES,
+        )
+    return written
+
+
+def read(written: bytes) -> dict[str, Any]:
+    """Return what `write` was given; raise `ForeignDocument` for anything that `write` has not written."""
+    if len(written) > MOST_BYTES:
+        raise ForeignDocument(_("it has %(size)s bytes, more than %(most)s"), size=len(written), most=MOST_BYTES)
+    try:
+        document = json.loads(written)
+        digest = document.pop("digest")
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
+        raise ForeignDocument(_("it is not one of ours: %(start)s"), start=repr(written[:80])) from error
+    if digest != _digest(document):
+        raise ForeignDocument(_("it was changed by somebody else: its digest is not that of its content"))
+    return dict(document)
+
+
+def job_to_document(job: Job) -> dict[str, Any]:
+    """Return a job in the words of `@job`; its name is that of the node it is kept in."""
+    return {
+        "revision": job.revision,
+        "handler": job.handler,
+        **_trigger_to_document(job.trigger),
+        "sharding_total_count": job.sharding_total_count,
+        "item_parameters": {str(item): parameter for item, parameter in sorted(job.item_parameters.items())},
+        "strategy": job.strategy,
+        "misfire": str(job.misfire),
+        "failover": job.failover,
+        "enabled": job.enabled,
+    }
+
+
+def job_from_document(name: str, document: Mapping[str, Any]) -> Job:
+    """Read what `job_to_document` wrote; raise `ForeignDocument`."""
+    rest = dict(document)
+    try:
+        job = Job(
+            name=name,
+            trigger=_trigger_from_document(rest),
+            item_parameters={int(item): parameter for item, parameter in rest.pop("item_parameters").items()},
+            misfire=Misfire(rest.pop("misfire")),
+            **rest,
+        )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ForeignDocument(_("it is no job: %(error)s"), error=repr(error)) from error
+    return job
+
+
+def instance_to_document(instance: Instance) -> dict[str, Any]:
+    """Return what the others see of an instance; its id is the name of the node."""
+    return {
+        "host": instance.host,
+        "pid": instance.pid,
+        "started_at": instance.started_at.isoformat(),
+        "handlers": sorted(instance.handlers),
+        "tzdata": instance.tzdata,
+        "capacity": instance.capacity,
+        "draining": instance.draining,
+    }
+
+
+def instance_from_document(id: str, document: Mapping[str, Any]) -> Instance:
+    """Read what `instance_to_document` wrote; raise `ForeignDocument`."""
+    rest = dict(document)
+    try:
+        return Instance(
+            id=id,
+            started_at=datetime.fromisoformat(rest.pop("started_at")),
+            handlers=frozenset(rest.pop("handlers")),
+            **rest,
+        )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ForeignDocument(_("it is no instance: %(error)s"), error=repr(error)) from error
+
+
+def owners_to_document(owners: Mapping[int, str], epoch: int) -> dict[str, Any]:
+    """Return one job's owners as instance → [[first, last], …], with the epoch of the leader that gave them out."""
+    return {"epoch": epoch, "owners": to_ranges(owners)}
+
+
+def owners_from_document(document: Mapping[str, Any]) -> dict[int, str]:
+    """Read what `owners_to_document` wrote; raise `ForeignDocument`."""
+    try:
+        if document.keys() != {"epoch", "owners"}:
+            raise ValueError(f"its keys are {', '.join(document)}")
+        return from_ranges(document["owners"])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ForeignDocument(_("it names no owners: %(error)s"), error=repr(error)) from error
+
+
+def _trigger_to_document(trigger: Trigger) -> dict[str, Any]:
+    match trigger:
+        case CronTrigger():
+            return {"cron": trigger.expression, "time_zone": trigger.time_zone, "dst": trigger.dst}
+        case IntervalTrigger():
+            return {"interval": trigger.seconds, "anchor": trigger.anchor.isoformat()}
+        case DateTrigger():
+            return {"at": trigger.at.isoformat()}
+        case _:
+            return {}
+
+
+def _trigger_from_document(rest: dict[str, Any]) -> Trigger:
+    if "cron" in rest:
+        return CronTrigger(expression=rest.pop("cron"), time_zone=rest.pop("time_zone"), dst=rest.pop("dst"))
+    if "interval" in rest:
+        return IntervalTrigger(seconds=rest.pop("interval"), anchor=datetime.fromisoformat(rest.pop("anchor")))
+    if "at" in rest:
+        return DateTrigger(at=datetime.fromisoformat(rest.pop("at")))
+    return ManualTrigger()
+
+
+def _digest(document: Mapping[str, Any]) -> str:
+    return sha256(_canonical(document)).hexdigest()[:16]
+
+
+def _canonical(document: Mapping[str, Any]) -> bytes:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
