@@ -7,7 +7,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
-SERVERS = ["mariadb-server-core", "mariadb-client-core"]  # the programs without a service that would start by itself
+# The programs without a service that would start by itself.
+SERVERS = ["mariadb-server-core", "mariadb-client-core", "libzookeeper-java", "default-jre-headless"]
 BUILD = ["libmariadb-dev", "gcc", "pkg-config"]  # for mysqlclient
 CATALOGUES = ["gettext"]
 QUIET = ["env", "RUNLEVEL=1", "DEBIAN_FRONTEND=noninteractive"]  # asks nothing, starts nothing

@@ -18,14 +18,15 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from scheduling.database.declarations import declared_row
-from scheduling.database.registry import DatabaseRegistry
-from scheduling.domain.errors import SchedulingError
+from scheduling.database.ledger import DatabaseLedger
+from scheduling.domain.errors import InvalidAddress, SchedulingError
 from scheduling.models import Job
-from scheduling.models.job import TriggerKind
+from scheduling.models.job import TriggerKind, as_validation_error
 from scheduling.runtime.executor import DEFAULT_WORKERS
 from scheduling.runtime.handlers import HANDLERS, Handler, dotted
+from scheduling.zookeeper.address import SCHEME, parse_address
 
-REGISTRY_URLS = ("database://",)
+DATABASE_URL = "database://"
 KNOWN_SETTINGS = ("REGISTRY_URL",)
 SQLITE_OPTIONS: dict[str, Any] = {
     "transaction_mode": "IMMEDIATE",
@@ -109,17 +110,35 @@ def _unknown_settings(scheduling: Mapping[Any, Any]) -> Iterator[CheckMessage]:
             )
 
 
+def registry_url() -> str:
+    """Return where instances see each other, as `check_settings` has passed it."""
+    return str(getattr(settings, "SCHEDULING", {}).get("REGISTRY_URL", DATABASE_URL))
+
+
 def _registry_problems(scheduling: Mapping[Any, Any]) -> Iterator[CheckMessage]:
-    url = scheduling.get("REGISTRY_URL", REGISTRY_URLS[0])
-    if url in REGISTRY_URLS:
+    url = scheduling.get("REGISTRY_URL", DATABASE_URL)
+    if url == DATABASE_URL:
         return
-    # No more than the scheme is shown: a password may follow.
-    shown = f"{url.partition('://')[0]}://…" if isinstance(url, str) and "://" in url else repr(url)
-    yield Error(
-        _("SCHEDULING['REGISTRY_URL'] is %(url)s, which is no registry known here.") % {"url": shown},
-        hint=_("Write one of %(known)s.") % {"known": ", ".join(REGISTRY_URLS)},
+    if isinstance(url, str) and url.startswith(f"{SCHEME}://"):
+        try:
+            parse_address(url)
+        except InvalidAddress as error:
+            yield _wrong_registry(_shown(url), " ".join(as_validation_error(error).messages))
+        return
+    yield _wrong_registry(_shown(url), _("it is no registry known here"))
+
+
+def _wrong_registry(url: str, problem: str) -> CheckMessage:
+    return Error(
+        _("SCHEDULING['REGISTRY_URL'] is %(url)s: %(problem)s.") % {"url": url, "problem": problem},
+        hint=_("Write database://, or zookeeper://host1:2181,host2:2181/namespace."),
         id="scheduling.E003",
     )
+
+
+def _shown(url: object) -> str:
+    # No more than the scheme is shown: a password may follow.
+    return f"{url.partition('://')[0]}://…" if isinstance(url, str) and "://" in url else repr(url)
 
 
 def _are_sqlite_options_safe(options: Mapping[str, Any]) -> bool:
@@ -253,7 +272,14 @@ def _unknown_handler(row: Job) -> Iterator[CheckMessage]:
 
 
 def _invalid_row(row: Job) -> Iterator[CheckMessage]:
-    for field, problem in row_problems(row).items():
+    problems = row_problems(row)
+    if problem := problems.pop("strategy", None):
+        yield Warning(
+            _("the items of job %(job)r stay where they can: %(problem)s") % {"job": row.name, "problem": problem},
+            hint=_("Mend it in the admin, or install the code."),
+            id="scheduling.W023",
+        )
+    for field, problem in problems.items():
         yield Warning(
             _("job %(job)r is left out: its %(field)s is %(value)r: %(problem)s")
             % {"job": row.name, "field": field, "value": getattr(row, field, None), "problem": problem},
@@ -263,7 +289,7 @@ def _invalid_row(row: Job) -> Iterator[CheckMessage]:
 
 
 def _live_connection_warnings() -> list[CheckMessage]:
-    live = len(DatabaseRegistry().cluster().instances)
+    live = len(DatabaseLedger().joined())
     return connection_warnings(DEFAULT_WORKERS, max(live, 1), _connection_limit())
 
 

@@ -48,13 +48,23 @@ class InstanceChangeList(ChangeList):
 
 @admin.register(Instance)
 class InstanceAdmin(ReadOnlyAdmin):
-    list_display = ("state_shown", "instance", "items", "running", "host", "pid", "started", "ended")
+    list_display = ("state_shown", "instance", "items", "capacity", "running", "host", "pid", "started", "ended")
     fieldsets = (
         (None, {"fields": ("state_shown", "id", "host", "pid", "tzdata", "handlers")}),
-        (_("What it has"), {"fields": ("items", "running")}),
+        (_("What it has"), {"fields": ("items", "capacity", "running")}),
         (_("Its life"), {"fields": ("started", "joined", "ended", "declared_by")}),
     )
-    readonly_fields = ("state_shown", "handlers", "items", "running", "started", "joined", "ended", "declared_by")
+    readonly_fields = (
+        "state_shown",
+        "handlers",
+        "items",
+        "capacity",
+        "running",
+        "started",
+        "joined",
+        "ended",
+        "declared_by",
+    )
 
     def get_ordering(self, request: HttpRequest) -> tuple[Any, ...]:
         return (F("died_at").desc(nulls_first=True), "-started_at", "id")
@@ -84,6 +94,11 @@ class InstanceAdmin(ReadOnlyAdmin):
         by_job = format_html_join(" · ", '<span class="sc-nowrap">{} {}</span>', list(owned.items())[:SHOWN_JOBS])
         more = " …" if len(owned) > SHOWN_JOBS else ""
         return lines(number_format(_overview(row).number_owned_by(row.id)), format_html("{}{}", by_job, more))
+
+    @admin.display(description=_("capacity"))
+    def capacity(self, row: Instance) -> str:
+        registered = _overview(row).cluster.instances.get(row.id)
+        return number_format(registered.capacity) if registered else "–"
 
     @admin.display(description=_("running now"))
     def running(self, row: Instance) -> str:

@@ -32,7 +32,7 @@ else:
 
 WHAT = ("name", "handler", "description", "enabled")
 WHEN = ("trigger_kind", "cron", "interval", "at", "time_zone", "dst", "next_fires")
-CUT_UP = ("sharding_total_count", "item_parameters", "strategy")
+CUT_UP = ("sharding_total_count", "item_parameters")
 FAILS = ("misfire", "failover")
 
 
@@ -111,7 +111,7 @@ class JobAdmin(JobActions, ModelAdmin):
         fieldsets = [
             (_("What it does"), {"fields": (*WHAT, *(("revision",) if edits and obj else ()))}),
             (_("When it fires"), {"fields": WHEN}),
-            (_("How it is cut up"), {"fields": CUT_UP}),
+            (_("How it is cut up"), {"fields": (*CUT_UP, "strategy" if edits else "strategy_shown")}),
             (_("When it fails"), {"fields": FAILS}),
         ]
         differs = (_("Differs from the code"), {"fields": ("differs",)})
@@ -164,6 +164,11 @@ class JobAdmin(JobActions, ModelAdmin):
     @admin.display(description=_("handler"))
     def handler_shown(self, row: Job) -> str:
         return job_cells.handler(row)
+
+    @admin.display(description=_("sharding strategy"))
+    def strategy_shown(self, row: Job) -> str:
+        # Django shows a choice that is none of the field's as nothing.
+        return row.get_strategy_display()
 
     @admin.display(description=_("Last fire"))
     def last_fire(self, row: Any) -> str:

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 from scheduling.domain.errors import UnknownHandler
 from scheduling.models import Cursor, Job
 from scheduling.models.job import as_validation_error
+from scheduling.models.strategy import STRATEGIES
 from scheduling.runtime.handlers import HANDLERS
 
 if TYPE_CHECKING:
@@ -35,12 +36,19 @@ HELP = {
     ),
     "sharding_total_count": gettext_lazy("1 to 10,000 items, spread over the live instances."),
     "item_parameters": gettext_lazy("As in 0=bachelor,1=master; or one pair a line."),
+    "strategy": gettext_lazy(
+        "Which instance gets which items. A function of your own is written as its dotted path, as in "
+        "myapp.strategies.by_load."
+    ),
     "misfire": gettext_lazy(
         "Of the fire times that did not start in time: skip runs none of them, fire once the latest, "
         "fire all up to 100 of the last day."
     ),
     "failover": gettext_lazy("Another instance runs what a dead one left unfinished; off: it is marked lost."),
 }
+
+OWN = "own"
+"""What the choice of a strategy sends when its path is in the text field."""
 
 
 class ZoneInput(forms.TextInput):
@@ -50,6 +58,25 @@ class ZoneInput(forms.TextInput):
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         return super().get_context(name, value, attrs) | {"zones": zone_names()}
+
+
+class StrategyInput(forms.Select):
+    """A choice of the strategies that have a name, and a text field for the path of any other."""
+
+    template_name = "admin/scheduling/job/strategy_input.html"
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        path = "" if value in STRATEGIES else value or ""
+        context = super().get_context(name, OWN if path or not value else value, attrs)
+        return context | {"path": path, "path_name": path_name(name)}
+
+    def optgroups(self, name: str, value: list[str], attrs: dict[str, Any] | None = None) -> list[Any]:
+        self.choices = [*STRATEGIES.items(), (OWN, _("a function of your own"))]
+        return super().optgroups(name, value, attrs)
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
+        value = super().value_from_datadict(data, files, name)
+        return data.get(path_name(name), "").strip() if value == OWN else value
 
 
 class JobForm(ModelForm):
@@ -65,6 +92,7 @@ class JobForm(ModelForm):
                 attrs={"class": "vTextField sc-mono", "spellcheck": "false", "autocomplete": "off"}
             ),
             "time_zone": ZoneInput(attrs={"autocomplete": "off"}),
+            "strategy": StrategyInput,
             "item_parameters": forms.Textarea(
                 attrs={"rows": 4, "class": "vLargeTextField sc-mono", "spellcheck": "false"}
             ),
@@ -122,6 +150,11 @@ class JobForm(ModelForm):
             _("Not saved: %(who)s changed this job at %(time)s. Open it again to see how, and repeat yours."),
             params={"who": change.user.get_username(), "time": localize(timezone.localtime(change.action_time))},
         )
+
+
+def path_name(name: str) -> str:
+    """Name the text field beside the choice."""
+    return f"{name}_path"
 
 
 @lru_cache(maxsize=1)

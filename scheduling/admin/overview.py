@@ -1,29 +1,23 @@
-"""What the registry and the ledger show of the instances, read at once; another registry changes only this module."""
+"""What the leader last saw in the registry, and what the ledger knows of the instances, read at once."""
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 
-from scheduling.database.clock import DatabaseNow
-from scheduling.database.registry import SESSION_TIMEOUT, DatabaseRegistry, available
+from django.utils.translation import gettext as _
+
+from scheduling.database.snapshot import Seen, read_snapshot
 from scheduling.domain.cluster import Cluster
-from scheduling.domain.errors import RegistryUnavailable
 from scheduling.domain.instance import InstanceState
 from scheduling.domain.ranges import to_ranges
-from scheduling.models import Instance, Item, Registration
-from scheduling.models.job import as_validation_error
-from scheduling.runtime.session import LEASE
-
-"""Seconds after its last beat for which an instance goes on starting executions."""
+from scheduling.models import Instance, Item
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """One reading; `trouble` says why the registry gave no answer."""
+    """One reading; `trouble` says why what the registry shows is not known now."""
 
     cluster: Cluster = field(default_factory=Cluster)
-    silent: frozenset[str] = frozenset()
     held: Mapping[str | None, int] = field(default_factory=dict)
     trouble: str = ""
 
@@ -34,7 +28,7 @@ class Overview:
         if self.trouble:
             return None
         registered = self.cluster.instances.get(row.id)
-        if registered is None or row.id in self.silent:
+        if registered is None:
             return InstanceState.HOLDING
         return InstanceState.DRAINING if registered.draining else InstanceState.LIVE
 
@@ -49,18 +43,20 @@ class Overview:
 
 
 def read_overview() -> Overview:
-    """Read registry and ledger; a registry that gives no answer leaves what the ledger knows."""
-    try:
-        cluster, silent = DatabaseRegistry().cluster(), _silent()
-    except RegistryUnavailable as error:
-        return Overview(held=_held(), trouble=" ".join(as_validation_error(error).messages))
-    return Overview(cluster=cluster, silent=silent, held=_held())
+    """Read snapshot and ledger; where the snapshot is old, only the ledger counts."""
+    seen = read_snapshot()
+    if seen is None or not seen.is_fresh:
+        return Overview(held=_held(), trouble=_trouble(seen))
+    return Overview(cluster=seen.cluster, held=_held())
 
 
-def _silent() -> frozenset[str]:
-    with available():
-        late = Registration.objects.filter(seen_at__lt=DatabaseNow() - timedelta(seconds=LEASE * SESSION_TIMEOUT))
-        return frozenset(late.values_list("instance", flat=True))
+def _trouble(seen: Seen | None) -> str:
+    if seen is None:
+        return _("No instance has led yet: is a `runscheduler` running, and can it reach the registry?")
+    return _(
+        "The last leader, %(leader)s, looked %(seconds)s s ago: "
+        "is a `runscheduler` running, and can it reach the registry?"
+    ) % {"leader": seen.cluster.leader, "seconds": round(seen.age.total_seconds())}
 
 
 def _held() -> Mapping[str | None, int]:

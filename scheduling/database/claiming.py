@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from django.db.models import Case, F, OuterRef, QuerySet, Subquery, Value, When
+from django.db.models import F, OuterRef, QuerySet, Subquery
+from django.db.models.expressions import RawSQL
 
 from scheduling.database.clock import DatabaseNow
 from scheduling.database.rows import Rows
@@ -36,7 +37,9 @@ def check_alive(by: str) -> None:
 
 def hold_items(holders: dict[int, int], by: str) -> int:
     """Give each free item to its execution under a larger token; return how many were free."""
-    holder = Case(*(When(id=item, then=Value(execution)) for item, execution in sorted(holders.items())))
+    # The same as Case(When(..), ..), which takes Django ten times as long as the database takes for the statement.
+    pairs = [id for pair in sorted(holders.items()) for id in pair]
+    holder = RawSQL(f"CASE id {'WHEN %s THEN %s ' * len(holders)}END", pairs)
     return free_items(holders).update(token=F("token") + 1, execution_id=holder, instance_id=by)
 
 

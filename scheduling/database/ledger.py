@@ -10,11 +10,14 @@ from django.db import DataError, IntegrityError
 from django.db.models import F
 
 from scheduling.database import claiming, configuration, finishing, takeover
+from scheduling.database.attempts import AttemptReader
 from scheduling.database.clock import DatabaseNow, database_now
 from scheduling.database.jobs import JobReader
 from scheduling.database.opening import OpeningBatch
 from scheduling.database.rows import Rows
+from scheduling.database.snapshot import SnapshotWriter
 from scheduling.database.transactions import answered, transact
+from scheduling.domain.cluster import Cluster
 from scheduling.domain.errors import BrokenLedger
 from scheduling.domain.errors import gettext_noop as _
 from scheduling.domain.fire import Attempt, ExecutionState, LiveExecution, Look, Result, Verdict
@@ -22,13 +25,12 @@ from scheduling.domain.instance import Instance as RunningInstance
 from scheduling.domain.job import Job
 from scheduling.domain.misfire import Opening
 from scheduling.models import Cursor as CursorRow
-from scheduling.models import Execution, Fire, Instance, Item
+from scheduling.models import Execution, Instance, Item
 from scheduling.ports.ledger import Cursor, Cursors, TakenBack
 
 logger = logging.getLogger("scheduling.database")
 
 BATCH = 200
-FIRES_REMEMBERED = 1_000
 
 
 class DatabaseLedger:
@@ -37,7 +39,8 @@ class DatabaseLedger:
     def __init__(self) -> None:
         self._rows = Rows()
         self._jobs = JobReader()
-        self._fires: dict[int, Fire] = {}
+        self._attempts = AttemptReader(self._rows)
+        self._snapshot = SnapshotWriter()
 
     # Configuration
 
@@ -114,6 +117,10 @@ class DatabaseLedger:
 
         return transact(declare)
 
+    def show(self, cluster: Cluster, *, by: str) -> None:
+        with answered():
+            self._snapshot.write(cluster, by)
+
     # One fire
 
     def open(self, openings: Sequence[Opening], *, by: str) -> frozenset[str]:
@@ -134,18 +141,15 @@ class DatabaseLedger:
         return batch
 
     def claim(self, executions: Sequence[LiveExecution], *, by: str, claim: str) -> tuple[Attempt, ...]:
-        def claim_all() -> list[Execution]:
-            claiming.claim_all(executions, self._rows, by, claim)
-            return list(claiming.claimed(claim))
-
         try:
-            return self._attempts(transact(claim_all))
+            transact(lambda: claiming.claim_all(executions, self._rows, by, claim))
         except claiming.ClaimRefused:
             return ()
+        return self.claimed(claim)
 
     def claimed(self, claim: str) -> tuple[Attempt, ...]:
         with answered():
-            return self._attempts(list(claiming.claimed(claim)))
+            return self._attempts.read(claiming.claimed(claim))
 
     def finish(self, results: Sequence[Result]) -> dict[int, Verdict]:
         verdicts: dict[int, Verdict] = {}
@@ -182,38 +186,16 @@ class DatabaseLedger:
     def audit(self, instance: str, running: Set[int]) -> tuple[TakenBack, ...]:
         return transact(lambda: takeover.take_back(takeover.not_running(instance, running), died=False))
 
-    def _attempts(self, executions: Sequence[Execution]) -> tuple[Attempt, ...]:
-        names = self._rows.names(execution.job_id for execution in executions)
-        fires = self._fires_of(executions)
-        return tuple(_attempt(e, fires[e.fire_id], names[e.job_id]) for e in executions)
-
-    def _fires_of(self, executions: Sequence[Execution]) -> Mapping[int, Fire]:
-        missing = {execution.fire_id for execution in executions} - self._fires.keys()
-        if len(self._fires) + len(missing) > FIRES_REMEMBERED:
-            self._fires.clear()
-            missing = {execution.fire_id for execution in executions}
-        for fire in Fire.objects.filter(id__in=sorted(missing)) if missing else ():
-            fire.parameters = _parameters(fire)
-            self._fires[fire.id] = fire
-        return self._fires
-
 
 _LOOK = ("id", "job_id", "item", "fire__fire_time", "fire__run", "due_at", "state")
+_STATES = frozenset(ExecutionState)
 
 
 def _is_known(row: tuple[Any, ...]) -> bool:
-    known = row[-1] in tuple(ExecutionState)
+    known = row[-1] in _STATES
     if not known:
         logger.error("execution %s is left alone: its state %r is none", row[0], row[-1])
     return known
-
-
-def _parameters(fire: Fire) -> dict[int, str]:
-    try:
-        return {int(item): str(parameter) for item, parameter in fire.parameters.items()}
-    except (AttributeError, ValueError, TypeError):
-        logger.error("fire %s runs without item parameters: %.80r are none", fire.id, fire.parameters)
-        return {}
 
 
 def _live_execution(
@@ -227,19 +209,4 @@ def _live_execution(
         run=run,
         due_at=due_at,
         state=ExecutionState(state),
-    )
-
-
-def _attempt(execution: Execution, fire: Fire, job: str) -> Attempt:
-    return Attempt(
-        execution=execution.id,
-        fire=fire.id,
-        job=job,
-        item=execution.item,
-        token=execution.token or 0,
-        number=execution.attempt,
-        fire_time=fire.fire_time,
-        run=fire.run,
-        total=fire.total,
-        parameters=fire.parameters,
     )

@@ -8,13 +8,11 @@ from itertools import groupby
 from django.db.models import QuerySet
 
 from scheduling.database.clock import database_now
+from scheduling.database.insertion import BATCH, insert_executions, insert_fires, written_parameters
 from scheduling.domain.fire import ExecutionState, FireState, Reason
 from scheduling.domain.job import Misfire
 from scheduling.domain.misfire import FIRE_ALL_AGE, FIRE_ALL_MOST, Opening
 from scheduling.models import Cursor, Execution, Fire, Item
-
-BATCH = 200
-"""Rows a statement: fewer cost more round trips, more are slower in MariaDB (measured)."""
 
 
 class OpeningBatch:
@@ -31,13 +29,13 @@ class OpeningBatch:
 
     def lock(self) -> None:
         """Lock the cursors, in order, and keep the openings that their cursors still allow."""
-        cursors = list(Cursor.objects.select_for_update().filter(job__in=self.by_job).order_by("job_id"))
+        cursors = Cursor.objects.select_for_update().filter(job__in=self.by_job).order_by("job_id")
+        locked = list(cursors.values_list("job_id", "revision", "enabled", "counted_to"))
         self.now = database_now()
-        self.by_job = {c.job_id: self.by_job[c.job_id] for c in cursors if self._allows(c, self.by_job[c.job_id])}
+        self.by_job = {job: self.by_job[job] for job, *cursor in locked if self._allows(self.by_job[job], *cursor)}
 
-    def _allows(self, cursor: Cursor, opening: Opening) -> bool:
-        same_job = cursor.enabled and cursor.revision == opening.job.revision
-        return same_job and cursor.counted_to < opening.counted_to <= self.now
+    def _allows(self, opening: Opening, revision: int, enabled: bool, counted_to: datetime) -> bool:
+        return enabled and revision == opening.job.revision and counted_to < opening.counted_to <= self.now
 
     def move_cursors(self) -> None:
         """Account for the fire times up to each opening's `counted_to`."""
@@ -52,26 +50,23 @@ class OpeningBatch:
         """
         # Missed ones first, so that in the order of ids, too, they come before what they are coalesced into.
         Fire.objects.bulk_create(self._missed(), BATCH)
-        Fire.objects.bulk_create(self._fires(), BATCH)
-        # MySQL gives no ids back.
+        insert_fires(self.by_job, self.by, self.now)
         opened = Fire.objects.filter(job__in=self.by_job, fire_time__in=self._fire_times(), run=0)
         self.ids = {(job, time): id for job, time, id in opened.values_list("job_id", "fire_time", "id")}
         self._link_coalesced()
-        Execution.objects.bulk_create(self._executions(), BATCH)
+        insert_executions(self.ids.values())
+        self._cancel_held()
         self._cancel_unclaimed()
-
-    def _fires(self) -> list[Fire]:
-        return [
-            self._fire(job, opening, fire_time=fire_time, state=FireState.OPEN, unsettled=True)
-            for job, opening in self.by_job.items()
-            for fire_time in opening.fires
-        ]
 
     def _missed(self) -> list[Fire]:
         return [
-            self._fire(
-                job,
-                opening,
+            Fire(
+                job_id=job,
+                revision=opening.job.revision,
+                total=opening.job.sharding_total_count,
+                parameters=written_parameters(opening),
+                opened_at=self.now,
+                opener=self.by,
                 fire_time=missed.last,
                 state=missed.state,
                 reason=missed.reason,
@@ -89,34 +84,21 @@ class OpeningBatch:
                 row = Fire.objects.filter(job=job, fire_time=opening.missed.last, run=0)
                 row.update(coalesced_into=self._into(job, opening))
 
-    def _fire(self, job: int, opening: Opening, **fields: object) -> Fire:
-        return Fire(
-            job_id=job,
-            revision=opening.job.revision,
-            total=opening.job.sharding_total_count,
-            parameters={str(item): parameter for item, parameter in opening.job.item_parameters.items()},
-            opened_at=self.now,
-            opener=self.by,
-            **fields,
-        )
-
     def _fire_times(self) -> list[datetime]:
         return sorted({fire_time for opening in self.by_job.values() for fire_time in opening.fires})
 
     def _into(self, job: int, opening: Opening) -> int | None:
         return self.ids[job, opening.fires[-1]] if opening.fires else None
 
-    def _executions(self) -> Iterable[Execution]:
+    def _cancel_held(self) -> None:
+        """Cancel what was just inserted for items that still run, where the policy is to skip."""
         held = self._held()
-        for job, opening in self.by_job.items():
-            for fire_time in opening.fires:
-                fire = self.ids[job, fire_time]
-                for item in range(opening.job.sharding_total_count):
-                    if (job, item) in held:
-                        self.ended.add(fire)
-                        yield _execution(job, fire, item, fire_time, **_cancelled(Reason.STILL_RAN, self.now))
-                    else:
-                        yield _execution(job, fire, item, fire_time, state=ExecutionState.PENDING, live=True)
+        if held:
+            new = Execution.objects.filter(fire__in=self.ids.values(), job__in={job for job, _ in held})
+            rows = new.values_list("id", "fire_id", "job_id", "item")
+            cancelled = {id: fire for id, fire, job, item in rows if (job, item) in held}
+            Execution.objects.filter(id__in=sorted(cancelled)).update(**_cancelled(Reason.STILL_RAN, self.now))
+            self.ended |= set(cancelled.values())
 
     def _held(self) -> set[tuple[int, int]]:
         skipping = [job for job, opening in self.by_job.items() if opening.job.misfire is Misfire.SKIP]
@@ -178,10 +160,6 @@ _REASONS = {
 
 def _job(execution: Execution) -> int:
     return execution.job_id
-
-
-def _execution(job: int, fire: int, item: int, due_at: datetime, **fields: object) -> Execution:
-    return Execution(job_id=job, fire_id=fire, item=item, due_at=due_at, **fields)
 
 
 def _cancelled(reason: Reason, now: datetime) -> dict[str, object]:

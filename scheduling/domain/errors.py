@@ -38,6 +38,10 @@ class UnknownTimeZone(InvalidJob):
         )
 
 
+class InvalidAddress(SchedulingError, ValueError):
+    """A registry cannot be where its URL says."""
+
+
 class RegistryUnavailable(SchedulingError):
     """The registry gave no answer, so nobody knows who is alive; start nothing once the lease has ended."""
 

@@ -62,7 +62,7 @@ def next_fire_times(row: Job, after: datetime, count: int) -> list[datetime]:
 
 def next_fire_time(row: Job, after: datetime) -> str:
     """Say when an enabled job fires next, in UTC."""
-    if not row.enabled or problem_of(row):
+    if not row.enabled or row_problems(row).keys() - {"strategy"}:  # without its strategy a job fires all the same
         return NOTHING
     return next((in_utc(time) for time in next_fire_times(row, after, 1)), NOTHING)
 

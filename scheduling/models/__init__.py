@@ -2,7 +2,7 @@
 
 from scheduling.models.job import Job
 from scheduling.models.ledger import Cursor, Execution, Fire, Instance, Item, Marker
-from scheduling.models.registry import Assignment, Leadership, Registration
+from scheduling.models.registry import Assignment, Leadership, Registration, Snapshot
 
 __all__ = [
     "Assignment",
@@ -15,4 +15,5 @@ __all__ = [
     "Leadership",
     "Marker",
     "Registration",
+    "Snapshot",
 ]

@@ -1,4 +1,4 @@
-"""The registry of one machine, where there is no ZooKeeper: who lives, who leads, who owns which item."""
+"""The registry of one machine, where there is no ZooKeeper; and what the leader saw in whichever registry there is."""
 
 from django.db import models
 
@@ -25,5 +25,14 @@ class Assignment(models.Model):
     """One job's items: instance → ranges, as the leader of `epoch` gave them out."""
 
     job = models.OneToOneField(Job, models.DO_NOTHING, primary_key=True, db_constraint=False)
+    epoch = models.BigIntegerField()
+    document = models.JSONField()
+
+
+class Snapshot(models.Model):
+    """What the leader last saw in the registry, whichever it is: all that the web processes know of it. One row."""
+
+    looked_at = models.DateTimeField()
+    leader = models.CharField(max_length=64)
     epoch = models.BigIntegerField()
     document = models.JSONField()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from scheduling.domain.cluster import Cluster
 from scheduling.domain.fire import Attempt, LiveExecution, Look, Result, Verdict
 from scheduling.domain.instance import Instance
 from scheduling.domain.job import Job
@@ -90,6 +91,9 @@ class Ledger(Configuration, Protocol):
 
         An instance that declares itself has left.
         """
+
+    def show(self, cluster: Cluster, *, by: str) -> None:
+        """Keep what the leader `by` sees in the registry, and when, for those that cannot ask it."""
 
     def open(self, openings: Sequence[Opening], *, by: str) -> frozenset[str]:
         """Move each cursor and insert its fires and their pending executions, all or nothing; return the jobs won.

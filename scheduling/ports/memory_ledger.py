@@ -8,6 +8,7 @@ from functools import wraps
 from threading import RLock
 from typing import Any, TypeVar, cast
 
+from scheduling.domain.cluster import Cluster
 from scheduling.domain.errors import InstanceDead, JobDisabled, UnknownJob
 from scheduling.domain.errors import gettext_noop as _
 from scheduling.domain.fire import (
@@ -53,6 +54,7 @@ class MemoryLedger:
         self.clock = clock
         self.lock = RLock()
         self.tables = Tables()
+        self.shown: tuple[Cluster, str, datetime] | None = None
 
     # Configuration
 
@@ -134,6 +136,10 @@ class MemoryLedger:
             return False
         self.tables.instances[instance].dead = True
         return True
+
+    @transaction
+    def show(self, cluster: Cluster, *, by: str) -> None:
+        self.shown = (cluster, by, self.clock())
 
     # One fire
 

@@ -9,9 +9,11 @@ from scheduling.domain.job import Job
 
 
 class Registry(Protocol):
-    """One instance's connection to the registry; its session ends `session_timeout` seconds after the last beat."""
+    """One instance's connection to the registry."""
 
-    session_timeout: float
+    @property
+    def session_timeout(self) -> float:
+        """Return the seconds after the last beat at which a session ends; known for sure once one has begun."""
 
     def register(self, instance: Instance) -> None:
         """Show this instance to the others, or what has changed of it; begins a session if there is none."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from scheduling.domain.job import Job
-from scheduling.domain.misfire import Opening, opening
+from scheduling.domain.misfire import IN_TIME, Opening, opening
 from scheduling.ports.ledger import Cursor, Cursors
 
 SECOND_OPENERS_WAIT = timedelta(seconds=0.2)
@@ -15,11 +15,12 @@ PEEKS = (timedelta(seconds=0.03), timedelta(seconds=0.08), timedelta(seconds=0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One job, as far as it is accounted for, and when it is due next."""
+    """One job, as far as it is accounted for, and when it is due next; `following` comes after that, once known."""
 
     cursor: Cursor
     job: Job | None
     fire_time: datetime | None
+    following: datetime | None = None
 
 
 class Agenda:
@@ -30,6 +31,7 @@ class Agenda:
         self._read_at = 0.0
         self._now = datetime.min.replace(tzinfo=UTC)
         self._entries: dict[str, Entry] = {}
+        self._near: set[str] = set()
 
     def read(self, jobs: Mapping[str, Job], cursors: Cursors) -> frozenset[str]:
         """Take over what is published, and the cursors as the ledger has just answered them.
@@ -40,6 +42,7 @@ class Agenda:
         self._read_at = self._clock()
         self._now = cursors.now
         self._entries = {name: self._entry(name, jobs.get(name), c) for name, c in cursors.jobs.items()}
+        self._near |= {name for name, entry in self._entries.items() if entry is not before.get(name)}
         return frozenset(
             n for n, c in cursors.jobs.items() if n in before and c.counted_to > before[n].cursor.counted_to
         )
@@ -57,7 +60,11 @@ class Agenda:
         entry = self._entries.get(name)
         if entry and counted_to > entry.cursor.counted_to:
             cursor = replace(entry.cursor, counted_to=counted_to)
-            self._entries[name] = self._entry(name, entry.job, cursor)
+            if entry.following and counted_to == entry.fire_time:
+                self._entries[name] = Entry(cursor=cursor, job=entry.job, fire_time=entry.following)
+            else:
+                self._entries[name] = self._entry(name, entry.job, cursor)
+            self._near.add(name)
 
     def due(self, names: Iterable[str]) -> dict[str, datetime]:
         """Return job → fire time of those that are due."""
@@ -71,8 +78,22 @@ class Agenda:
 
     def opening(self, name: str) -> Opening | None:
         """Return what to open of a job now."""
-        entry = self._entries.get(name)
-        return opening(entry.job, entry.cursor.counted_to, self.now()) if entry and entry.job else None
+        entry, now = self._entries.get(name), self.now()
+        if entry is None or entry.job is None:
+            return None
+        only = _only_one_due(entry, now)
+        if only:
+            # No policy says anything else, and asking it would take long enough to make a hundred jobs late.
+            return Opening(job=entry.job, counted_to=only, fires=(only,))
+        return opening(entry.job, entry.cursor.counted_to, now)
+
+    def look_ahead(self) -> None:
+        """Find out, while nothing is due, what follows the next fire times."""
+        while self._near:
+            name = self._near.pop()
+            entry = self._entries.get(name)
+            if entry and entry.job and entry.fire_time:
+                self._entries[name] = replace(entry, following=entry.job.trigger.next(entry.fire_time))
 
     def _entry(self, name: str, job: Job | None, cursor: Cursor) -> Entry:
         known = self._entries.get(name)
@@ -81,6 +102,13 @@ class Agenda:
         fires = job is not None and job.revision == cursor.revision and cursor.enabled
         fire_time = job.trigger.next(cursor.counted_to) if job and fires else None
         return Entry(cursor=cursor, job=job, fire_time=fire_time)
+
+
+def _only_one_due(entry: Entry, now: datetime) -> datetime | None:
+    """Return the fire time that is due, if it is in time and surely the only one."""
+    if not entry.fire_time or not entry.following or not entry.fire_time <= now < entry.fire_time + IN_TIME:
+        return None
+    return entry.fire_time if now < entry.following else None
 
 
 def next_peek(fire_time: datetime, looked_at: datetime) -> datetime | None:

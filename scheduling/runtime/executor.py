@@ -3,9 +3,9 @@
 import time
 import traceback
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Any, Protocol
 
 from scheduling.domain.errors import BadResult
@@ -49,7 +49,8 @@ class ThreadWorkers:
         self._count = count
         self._enter = enter
         self._wake = wake
-        self._pool = ThreadPoolExecutor(count, thread_name_prefix="worker")
+        self._threads = 0
+        self._given: SimpleQueue[tuple[Context, Attempt, Callable[[Context], Any]]] = SimpleQueue()
         self._results: SimpleQueue[Result] = SimpleQueue()
         self._running: dict[int, tuple[Attempt, Context]] = {}
         self._progress: dict[int, tuple[int, int]] = {}
@@ -59,7 +60,11 @@ class ThreadWorkers:
 
     def start(self, context: Context, attempt: Attempt, function: Callable[[Context], Any]) -> None:
         self._running[attempt.execution] = (attempt, context)
-        self._pool.submit(self._work, context, attempt, function)
+        if self._threads < len(self._running):
+            self._threads += 1
+            # A daemon, as the process must be able to end while a handler hangs.
+            Thread(target=self._serve, name=f"worker-{self._threads}", daemon=True).start()
+        self._given.put((context, attempt, function))
 
     def running(self) -> dict[int, Attempt]:
         return {execution: attempt for execution, (attempt, _) in self._running.items()}
@@ -86,6 +91,11 @@ class ThreadWorkers:
     def cancel(self) -> None:
         for _, context in self._running.values():
             context.cancel()
+
+    def _serve(self) -> None:
+        # Not a ThreadPoolExecutor: its futures would cost the scheduling thread more than the rest of a start.
+        while True:
+            self._work(*self._given.get())
 
     def _work(self, context: Context, attempt: Attempt, function: Callable[[Context], Any]) -> None:
         began = time.monotonic()

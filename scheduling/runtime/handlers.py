@@ -54,7 +54,8 @@ def job(
     """Declare a handler, and the job of the same name that runs it; the function itself stays as it is.
 
     `cron` is a Quartz expression in `time_zone` (default: the project's TIME_ZONE), `interval` is in seconds, `at`
-    one aware datetime; none of them: the job runs when somebody asks. `migrate` and `jobs sync` write the job's row.
+    one aware datetime; none of them: the job runs when somebody asks. `strategy` is one of those that have a name, or
+    the dotted path of a function. `migrate` and `jobs sync` write the job's row.
     """
     declared = {key: value for key, value in locals().items() if key != "name"}
 

@@ -4,13 +4,14 @@ import logging
 from collections.abc import Callable, Mapping, Set
 from dataclasses import replace
 
-from scheduling.domain.cluster import Assignments, Cluster, assignments_due, items_of, opens_first
+from scheduling.domain.cluster import Assignments, Cluster, items_of, opens_first
 from scheduling.domain.errors import InstanceDead, RegistryUnavailable
 from scheduling.domain.errors import gettext_noop as _
 from scheduling.domain.instance import Instance
 from scheduling.domain.ranges import to_ranges
 from scheduling.ports.ledger import Ledger
 from scheduling.ports.registry import Registry
+from scheduling.runtime.leader import Leader
 from scheduling.runtime.session import Session
 from scheduling.runtime.timer import Timer
 
@@ -40,8 +41,9 @@ class Membership:
         self._session = session
         self._clock = clock
         self._timer = Timer(WATCH_SECONDS, clock)
-        self._nothing_due: object = None
+        self._leader = Leader(ledger=ledger, registry=registry, clock=clock)
         self._entered = False
+        self._in_sight = True
         self._answered_at = float("-inf")
         self._seen_since = float("inf")
 
@@ -112,8 +114,8 @@ class Membership:
         if self.cluster.leader is None:
             self._registry.campaign()
             self._timer.ring()
-        elif self.cluster.leader == self.instance.id:
-            self._lead()
+        elif self.cluster.leader == self.instance.id and self._leader.lead(self.cluster):
+            self._timer.ring()
         self._bury(joined)
 
     def _register(self) -> None:
@@ -126,6 +128,9 @@ class Membership:
         self._timer.ring()
 
     def _see(self, cluster: Cluster) -> None:
+        if not self._in_sight:
+            logger.info("the registry is in sight again")
+        self._in_sight = True
         now = self._clock()
         gap = now - self._answered_at > self._session.timeout / 2
         shown = self.instance.id in cluster.instances
@@ -149,21 +154,10 @@ class Membership:
         self.opens_first = frozenset(job for job in mine if opens_first(self.instance.id, job, assignments))
 
     def _lose_sight(self, error: RegistryUnavailable) -> None:
-        if self._seen_since != float("inf"):
+        if self._in_sight:
             logger.warning("the registry is out of sight: %s", error)
+        self._in_sight = False
         self._seen_since = float("inf")
-
-    def _lead(self) -> None:
-        jobs = self._ledger.jobs()
-        if {job.name: job.revision for job in jobs} != {j.name: j.revision for j in self.cluster.jobs.values()}:
-            self._registry.publish(jobs, epoch=self.cluster.epoch)
-        grounds = (jobs, self.cluster.instances, self.cluster.assignments, self._ledger.live_items())
-        if grounds == self._nothing_due:
-            return
-        due = assignments_due(jobs, self.cluster, grounds[-1])
-        if due and self._registry.assign(due, epoch=self.cluster.epoch):
-            self._timer.ring()
-        self._nothing_due = None if due else grounds
 
     def _bury(self, joined: Set[str]) -> None:
         if self.instance.id not in joined:

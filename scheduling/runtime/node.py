@@ -108,8 +108,8 @@ class Node:
         return 0.0
 
     def _step(self) -> None:
-        if self._results.write() and self._more_behind and not self._backlog:
-            self._look_timer.ring()
+        if self._results.are_waiting() or self._results.collect() or not self._backlog:
+            self._write()
         if self._membership.watch():
             self._report(self._ledger.take_over(), "taken over from")
             self._read_cursors()
@@ -117,7 +117,12 @@ class Node:
             self._confirm()
             self._open()
             self._claim()
+        self._write()
         self._tidy()
+
+    def _write(self) -> None:
+        if self._results.write() and self._more_behind and not self._backlog:
+            self._look_timer.ring()
 
     # Opening
 
@@ -177,13 +182,21 @@ class Node:
     def _claim(self) -> None:
         if self._look_timer.is_due() or self._peeks_due():
             self._look()
-        while self._backlog and self._workers.free() and self._membership.may_start():
+        while self._can_claim():
             chunk = self._backlog[: min(self._workers.free(), CLAIM_MOST)]
             del self._backlog[: len(chunk)]
             if not self._claim_together(chunk):
                 # Somebody else was faster with one of them: see what is left, and let none spoil another.
                 self._look()
                 self._claim_each()
+            # What waits to be started goes before what waits to be written, within bounds.
+            if self._results.collect():
+                self._write()
+            if not self._membership.seconds_left():
+                break
+
+    def _can_claim(self) -> bool:
+        return bool(self._backlog and self._workers.free() and self._membership.may_start())
 
     def _claim_each(self) -> None:
         for execution in self._backlog[: self._workers.free()]:
@@ -242,6 +255,8 @@ class Node:
 
     def _tidy(self) -> None:
         self._results.tidy()
+        if not self._backlog:
+            self._agenda.look_ahead()
         if self._audit_timer.is_due():
             self._audit_timer.restart()
             if not self._unconfirmed:
@@ -256,6 +271,8 @@ class Node:
             self._look_timer.ring()
 
     def _seconds_left(self) -> float:
+        if self._can_claim():
+            return 0.0
         left = [self._membership.seconds_left(), self._look_timer.left()]
         if self._membership.may_start():
             times = self._agenda.fire_times(self._openable())

@@ -14,10 +14,14 @@ logger = logging.getLogger("scheduling.node")
 
 SETTLE_SECONDS = 5.0
 PROGRESS_SECONDS = 1.0
+MOST = 200
 
 
 class Results:
-    """Results that are not yet written: at once when idle, otherwise all that came during the previous write."""
+    """Results that are not yet written: at once when idle, otherwise what came while something was started or written.
+
+    Never more than about `MOST` wait: that many would run again if this process were killed now.
+    """
 
     def __init__(self, ledger: Ledger, workers: Workers, clock: Callable[[], float]) -> None:
         self._ledger = ledger
@@ -26,16 +30,27 @@ class Results:
         self._settle_timer = Timer(SETTLE_SECONDS, clock)
         self._progress_timer = Timer(PROGRESS_SECONDS, clock)
 
+    def are_waiting(self) -> bool:
+        """Has a tick that failed left some?"""
+        return bool(self._unwritten)
+
+    def collect(self) -> bool:
+        """Take what has come from the workers, who are free then; return whether that many should be written."""
+        self._unwritten += self._workers.collect()
+        return len(self._unwritten) >= MOST
+
     def write(self) -> bool:
         """Write what has come; return whether there was something. May be repeated after `LedgerUnavailable`."""
-        self._unwritten += self._workers.collect()
+        self.collect()
         if not self._unwritten:
             return False
-        for result, verdict in self._finish():
-            _log(result, verdict)
+        written = self._finish()
         fires = {result.attempt.fire for result in self._unwritten}
         self._unwritten = []
-        self._ledger.settle(fires)
+        # A fire of which something still runs here has not ended.
+        self._ledger.settle(fires - {attempt.fire for attempt in self._workers.running().values()})
+        for result, verdict in written:
+            _log(result, verdict)
         return True
 
     def tidy(self) -> None:

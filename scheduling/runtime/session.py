@@ -20,10 +20,14 @@ class Session:
     """A registration that is kept alive. Safe to use from the scheduling thread and from the one that beats."""
 
     def __init__(self, registry: Registry, clock: Callable[[], float]) -> None:
-        self.timeout = registry.session_timeout
         self._registry = registry
         self._clock = clock
         self._proved_at = float("-inf")
+
+    @property
+    def timeout(self) -> float:
+        """Return the seconds after which the registry ends a session of which it hears nothing."""
+        return self._registry.session_timeout
 
     def register(self, instance: Instance) -> None:
         """Show the instance, or what has changed of it, to the others."""

@@ -65,8 +65,21 @@ def test_a_misspelt_key_is_named_with_the_right_one(settings):
 def test_an_unknown_registry_is_named_without_its_password_and_with_the_known_ones(settings, url, shown):
     settings.SCHEDULING = {"REGISTRY_URL": url}
     (error,) = checks.check_settings()
-    assert (error.id, error.hint) == ("scheduling.E003", "Write one of database://.")
-    assert f" is {shown}, " in error.msg
+    assert error.id == "scheduling.E003"
+    assert error.hint == "Write database://, or zookeeper://host1:2181,host2:2181/namespace."
+    assert f" is {shown}: it is no registry known here." in error.msg
+
+
+def test_a_zookeeper_address_passes(settings):
+    settings.SCHEDULING = {"REGISTRY_URL": "zookeeper://me:secret@a:2181,b/data-archive-job?session_timeout=4"}
+    assert checks.check_settings() == []
+
+
+def test_what_is_wrong_with_a_zookeeper_address_is_said_without_its_password(settings):
+    settings.SCHEDULING = {"REGISTRY_URL": "zookeeper://me:secret@a:2181/jobs?timeout=4"}
+    (error,) = checks.check_settings()
+    assert "'timeout' is no option: write session_timeout, tls" in error.msg
+    assert "secret" not in error.msg
 
 
 def test_times_without_a_zone_are_refused(settings):
@@ -156,7 +169,9 @@ def test_a_declaration_that_can_be_meant_passes(options):
         ({"sharding_total_count": "3"}, "sharding_total_count", "int"),
         ({"item_parameters": "7=x"}, "item_parameters", "raise the sharding total count"),
         ({"item_parameters": None}, "item_parameters", "str"),
-        ({"strategy": "random"}, "strategy", "sticky, average_allocation"),
+        ({"strategy": "random"}, "strategy", "sticky, weighted"),
+        ({"strategy": "nowhere.by_load"}, "strategy", "No module named 'nowhere'"),
+        ({"strategy": "math.pi"}, "strategy", "takes (job, items, instances, previous)"),
         ({"misfire": "later"}, "misfire", "skip, fire_once, fire_all"),
         ({"description": "x" * 300}, "description", "255"),
     ],
@@ -212,7 +227,8 @@ def save(**fields):
         ({"trigger_kind": "cron", "cron": "nonsense"}, ["W022"]),
         ({"sharding_total_count": 2, "item_parameters": "7=x"}, ["W022"]),
         ({"sharding_total_count": 0}, ["W022"]),
-        ({"strategy": "random"}, ["W022"]),
+        ({"strategy": "random"}, ["W023"]),
+        ({"strategy": "scheduling.domain.sharding.staying"}, []),
         ({"misfire": "later"}, ["W022"]),
     ],
 )

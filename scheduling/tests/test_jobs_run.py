@@ -8,7 +8,7 @@ from django.core.management import CommandError
 from django.db import connection
 
 from scheduling.database.ledger import DatabaseLedger
-from scheduling.database.registry import DatabaseRegistry
+from scheduling.domain.cluster import Cluster
 from scheduling.domain.fire import ExecutionState, Result
 from scheduling.domain.instance import Instance
 from scheduling.management.commands.jobs import Command
@@ -76,7 +76,7 @@ def test_a_run_that_nobody_will_do_says_how_to_start_an_instance():
 def test_a_run_says_when_no_live_instance_knows_the_handler():
     save()
     save("orphan", handler="gone")
-    DatabaseRegistry().register(INSTANCE)
+    DatabaseLedger().show(Cluster(instances={INSTANCE.id: INSTANCE}, leader=INSTANCE.id), by=INSTANCE.id)
     assert "no live instance knows the handler 'gone'" in jobs("run", "orphan")
     assert jobs("run", "work").count("\n") == 1
 

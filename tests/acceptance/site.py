@@ -30,21 +30,22 @@ class Note:
     attempt: int
     pid: int
     time: float
+    instance: str
 
 
 class Scheduler:
-    """One `manage.py runscheduler`."""
+    """One `manage.py runscheduler`; `registry` is where it looks for the others, if not where they do."""
 
-    def __init__(self, site: "Site", *arguments: str) -> None:
+    def __init__(self, site: "Site", *arguments: str, registry: str = "") -> None:
         self._site = site
         self._arguments = arguments
-        self.log = b""
+        self._env = site.env | ({"REGISTRY_URL": registry} if registry else {})
         self.start()
 
     def start(self) -> None:
         with self._site.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*MANAGE, "runscheduler", *self._arguments], cwd=ROOT, env=self._site.env, stdout=log, stderr=log
+                [*MANAGE, "runscheduler", *self._arguments], cwd=ROOT, env=self._env, stdout=log, stderr=log
             )
 
     @property
@@ -63,9 +64,9 @@ class Scheduler:
 
 
 class Site:
-    """The project on a database of its own."""
+    """The project on a database of its own, and on a registry."""
 
-    def __init__(self, folder: Path, server: str) -> None:
+    def __init__(self, folder: Path, server: str, registry: str) -> None:
         self.folder = folder
         self.log = folder / "log"
         self.journal = folder / "journal"
@@ -74,6 +75,7 @@ class Site:
         self.env = os.environ | {
             "DJANGO_SETTINGS_MODULE": "tests.acceptance.settings",
             "DATABASE_URL": new_database(folder, server),
+            "REGISTRY_URL": registry,
             "PROBE_JOURNAL": str(self.journal),
             "PYTHONUNBUFFERED": "1",
         }
@@ -105,9 +107,9 @@ class Site:
             f"JOIN scheduling_job j ON j.id = e.job_id WHERE j.name = '{job}' ORDER BY e.id"
         )
 
-    def scheduler(self, *arguments: str) -> Scheduler:
+    def scheduler(self, *arguments: str, registry: str = "") -> Scheduler:
         """Start one more `runscheduler`."""
-        self.schedulers.append(Scheduler(self, *arguments))
+        self.schedulers.append(Scheduler(self, *arguments, registry=registry))
         return self.schedulers[-1]
 
     def close(self) -> None:
@@ -130,7 +132,7 @@ class Site:
     def notes(self) -> list[Note]:
         """Return the probe's journal."""
         fields = [field.name for field in dataclasses.fields(Note)]
-        kinds = [str, str, int, int, int, int, float]
+        kinds = [str, str, int, int, int, int, float, str]
         lines = (line.split() for line in self.journal.read_text().splitlines())
         return [Note(**{f: kind(word) for f, kind, word in zip(fields, kinds, line, strict=True)}) for line in lines]
 
@@ -139,9 +141,9 @@ class Site:
 
 
 @contextlib.contextmanager
-def site(folder: Path, server: str = "") -> Iterator[Site]:
+def site(folder: Path, server: str = "", registry: str = "database://") -> Iterator[Site]:
     """Lend a migrated site on the server that the tests run on, or another; its processes end with it."""
-    lent = Site(folder, server or os.environ["DATABASE_URL"])
+    lent = Site(folder, server or os.environ["DATABASE_URL"], registry)
     try:
         lent.manage("migrate", "--verbosity", "0")
         yield lent

@@ -9,10 +9,14 @@ from urllib.parse import urlsplit
 import pytest
 
 from deploy.servers.mariadb import MariaDB
+from tests.acceptance.promises import owners
 from tests.acceptance.site import eventually
 from tests.acceptance.site import site as lend_site
 
 pytestmark = pytest.mark.acceptance
+
+
+SECOND = "probe-second"
 
 
 def ends(site, job):
@@ -55,7 +59,7 @@ def test_a_second_signal_leaves_a_hanging_handler_behind_and_another_instance_ta
 
 def test_a_signal_drains_what_runs_ends_and_nothing_is_run_again(site):
     first, second = site.scheduler(), site.scheduler()
-    eventually(lambda: len(owners(site)) == 2, 30, "both own items")
+    eventually(lambda: len(owners(site, SECOND)) == 2, 30, "both own items")
     site.request("probe-second", 1)
     eventually(lambda: ends(site, "probe-second").count(("running", "")) == 4, 30, "all four items run")
     first.signal(signal.SIGTERM)
@@ -64,34 +68,25 @@ def test_a_signal_drains_what_runs_ends_and_nothing_is_run_again(site):
     assert [row[3] for row in site.executions("probe-second")] == [1] * 4
     (left,) = [row for row in instances(site) if row[1]]
     assert left[0] == left[2]
-    assert len(owners(site)) == 1
+    assert len(owners(site, SECOND)) == 1
     second.signal(signal.SIGINT)
     assert second.wait(30) == 0
-
-
-def owners(site):
-    text = "".join(
-        document
-        for (document,) in site.rows(
-            "SELECT document FROM scheduling_assignment a JOIN scheduling_job j ON j.id = a.job_id "
-            "WHERE j.name = 'probe-second'"
-        )
-    )
-    return {id for id, *_ in instances(site) if id in text}
 
 
 def test_an_instance_that_was_frozen_goes_on_under_a_new_id(tmp_path):
     # Not on SQLite: a process frozen within a transaction keeps its one write lock from everybody until it thaws.
     with MariaDB() as server, lend_site(tmp_path, server.url) as site:
         frozen, other = site.scheduler(), site.scheduler()
-        eventually(lambda: len(owners(site)) == 2, 30, "both own items")
+        eventually(lambda: len(owners(site, SECOND)) == 2, 30, "both own items")
         site.request("probe-second", 1)
         eventually(lambda: ends(site, "probe-second").count(("running", "")) == 4, 30, "all four items run")
         frozen.signal(signal.SIGSTOP)
         eventually(lambda: ends(site, "probe-second") == [("succeeded", "")] * 4, 40, "its items are taken over")
         assert sorted(row[3] for row in site.executions("probe-second")) == [1, 1, 2, 2]
         frozen.signal(signal.SIGCONT)
-        eventually(lambda: len(instances(site)) == 3 and len(owners(site)) == 2, 30, "it has joined under a new id")
+        eventually(
+            lambda: len(instances(site)) == 3 and len(owners(site, SECOND)) == 2, 30, "it has joined under a new id"
+        )
         assert "no longer yours" in site.log_text()
         assert frozen.process.poll() is other.process.poll() is None
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_noop, ngettext
 
 from scheduling.database import declarations
 from scheduling.database.clock import database_now
-from scheduling.database.registry import DatabaseRegistry
+from scheduling.database.snapshot import read_snapshot
 from scheduling.database.transactions import transact
 from scheduling.domain.errors import InvalidJob, JobDisabled, SchedulingError, UnknownJob
 from scheduling.domain.fire import FireState
@@ -169,7 +169,8 @@ class Command(BaseCommand):
         threading.Event().wait(seconds)
 
     def _warn_if_nobody_runs(self, row: Job) -> None:
-        instances = DatabaseRegistry().cluster().instances.values()
+        seen = read_snapshot()
+        instances = seen.cluster.instances.values() if seen and seen.is_fresh else ()
         if not instances:
             self.stderr.write(_("nobody runs: start `manage.py runscheduler`"))
         elif not any(row.handler in instance.handlers for instance in instances):

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from argparse import ArgumentParser
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,19 +18,22 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext as _
 
-from scheduling.checks import connection_limit_warnings
+from scheduling.checks import DATABASE_URL, connection_limit_warnings, registry_url
 from scheduling.database.fence import DatabaseFence
 from scheduling.database.ledger import DatabaseLedger
 from scheduling.database.registry import DatabaseRegistry
 from scheduling.database.threads import on_ledger_thread, on_worker_thread
-from scheduling.domain.errors import RegistryUnavailable
+from scheduling.domain.errors import LedgerUnavailable
 from scheduling.domain.instance import Instance
+from scheduling.ports.registry import Registry
 from scheduling.runtime.executor import DEFAULT_WORKERS, ThreadWorkers
 from scheduling.runtime.handlers import HANDLERS
 from scheduling.runtime.identity import new_id, tzdata_version
 from scheduling.runtime.membership import Membership
 from scheduling.runtime.node import Node
 from scheduling.runtime.session import Session, keep_alive
+from scheduling.zookeeper.address import parse_address
+from scheduling.zookeeper.registry import ZooKeeperRegistry
 
 logger = logging.getLogger("scheduling.runscheduler")
 
@@ -54,21 +58,29 @@ class Command(BaseCommand):
             default=DEFAULT_WORKERS,
             help=_("how many executions may run at one time, 1 to 1000 (default: %(default)s)"),
         )
+        parser.add_argument(
+            "--capacity",
+            type=int,
+            default=1,
+            help=_("its share of the items of weighted jobs beside the others', 1 to 1000 (default: %(default)s)"),
+        )
 
-    def handle(self, *args: Any, workers: int, **options: Any) -> None:
+    def handle(self, *args: Any, workers: int, capacity: int, **options: Any) -> None:
         if not 1 <= workers <= 1000:
             raise CommandError(_("--workers %(workers)s is outside 1-1000") % {"workers": workers}, returncode=2)
+        if not 1 <= capacity <= 1000:
+            raise CommandError(_("--capacity %(capacity)s is outside 1-1000") % {"capacity": capacity}, returncode=2)
         if not settings.LOGGING:
             logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
         self._look_at_database(workers)
-        sys.exit(InstanceProcess(workers).run())
+        sys.exit(InstanceProcess(workers, capacity).run())
 
     def _look_at_database(self, workers: int) -> None:
         try:
             check_migrated()
-            for warning in connection_limit_warnings(workers, len(DatabaseRegistry().cluster().instances) + 1):
+            for warning in connection_limit_warnings(workers, len(DatabaseLedger().joined()) + 1):
                 logger.warning("%s (%s)", warning.msg, warning.hint)
-        except (DatabaseError, RegistryUnavailable) as error:
+        except (DatabaseError, LedgerUnavailable) as error:
             logger.warning("the database gives no answer yet: %s", error)
         finally:
             connection.close()
@@ -88,17 +100,17 @@ def check_migrated() -> None:
 class InstanceProcess:
     """The life of one instance: its threads, and what signals do to it."""
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, capacity: int) -> None:
         self._wake = threading.Event()
         self._stopped = threading.Event()
         self._draining = threading.Event()
         clock = time.monotonic
-        registry = DatabaseRegistry()
+        registry = registry_at(registry_url(), wake=self._look_again)
         ledger = DatabaseLedger()
         self._session = Session(registry, clock)
         self._workers = ThreadWorkers(workers, enter=on_worker_thread, wake=self._wake.set)
         self._membership = Membership(
-            this_instance(), ledger=ledger, registry=registry, session=self._session, clock=clock
+            this_instance(capacity), ledger=ledger, registry=registry, session=self._session, clock=clock
         )
         self._node = Node(
             membership=self._membership,
@@ -122,6 +134,11 @@ class InstanceProcess:
             # Signals are handled on this thread, which holds no lock that a handler could want.
             loop.join(timeout=1)
         return self._end()
+
+    def _look_again(self) -> None:
+        # On a thread of the registry's, which asks for nothing before the membership does.
+        self._membership.wake()
+        self._wake.set()
 
     def _beat(self) -> None:
         keep_alive(self._session, self._stopped)
@@ -158,13 +175,25 @@ class InstanceProcess:
         self._wake.set()
 
 
+def registry_at(url: str, wake: Callable[[], None]) -> Registry:
+    """Return this process's connection to the registry; `wake` is called when something there may have changed."""
+    if url == DATABASE_URL:
+        return DatabaseRegistry()
+    address = parse_address(url)
+    if missing := address.missing_files():
+        raise CommandError(
+            _("REGISTRY_URL names files that are not there: %(files)s") % {"files": ", ".join(missing)}, returncode=1
+        )
+    return ZooKeeperRegistry(address, wake)
+
+
 def leave_behind() -> None:
     """End this process at once; what it runs is taken over once its session has ended."""
     sys.stderr.flush()
     os._exit(EXIT_LEFT_BEHIND)
 
 
-def this_instance() -> Instance:
+def this_instance(capacity: int) -> Instance:
     """Describe this process as the others see it."""
     return Instance(
         id=new_id(),
@@ -173,4 +202,5 @@ def this_instance() -> Instance:
         started_at=datetime.now(UTC),
         handlers=frozenset(HANDLERS),
         tzdata=tzdata_version(),
+        capacity=capacity,
     )

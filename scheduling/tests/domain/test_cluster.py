@@ -1,6 +1,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,23 +25,52 @@ def cluster(*instances, **fields):
 
 def test_items_go_to_instances_that_are_not_draining_and_know_the_handler():
     seen = cluster(instance("a"), instance("b", draining=True), instance("c", handlers=frozenset()))
-    assert assignments_due([JOB], seen, {}) == {"job": {0: "a", 1: "a", 2: "a", 3: "a"}}
+    assert assignments_due([JOB], seen, {}).assignments == {"job": {0: "a", 1: "a", 2: "a", 3: "a"}}
 
 
 def test_an_assignment_that_would_not_change_is_not_due():
     seen = cluster(instance("a"), assignments={"job": dict.fromkeys(range(4), "a")})
-    assert assignments_due([JOB], seen, {}) == {}
+    assert assignments_due([JOB], seen, {}).assignments == {}
 
 
 def test_a_higher_item_keeps_an_owner_while_it_has_a_live_execution():
     seen = cluster(instance("a"), assignments={"job": dict.fromkeys(range(4), "a")})
     fewer = replace(JOB, sharding_total_count=1)
-    assert assignments_due([fewer], seen, {"job": frozenset({3})}) == {"job": {0: "a", 3: "a"}}
+    assert assignments_due([fewer], seen, {"job": frozenset({3})}).assignments == {"job": {0: "a", 3: "a"}}
 
 
 def test_a_retired_job_loses_its_assignment_and_so_does_one_that_nobody_can_run():
     seen = cluster(instance("a", handlers=frozenset()), assignments={"job": {0: "a"}, "gone": {0: "a"}})
-    assert assignments_due([JOB], seen, {}) == {"job": {}, "gone": {}}
+    assert assignments_due([JOB], seen, {}).assignments == {"job": {}, "gone": {}}
+
+
+def test_strategies_take_instances_from_the_last_id_to_the_first_as_in_elasticjob():
+    seen = cluster(instance("a"), instance("c"), instance("b"))
+    blocks = replace(JOB, strategy="average_allocation")
+    assert assignments_due([blocks], seen, {}).assignments == {"job": {0: "c", 1: "b", 2: "a", 3: "c"}}
+
+
+def test_items_of_a_weighted_job_go_by_capacity():
+    seen = cluster(instance("a", capacity=3), instance("b"))
+    heavy = replace(JOB, strategy="weighted")
+    assert assignments_due([heavy], seen, {}).assignments == {"job": {0: "b", 1: "a", 2: "a", 3: "a"}}
+
+
+@pytest.mark.parametrize("strategy", ["of_tomorrow", "nowhere.at_all", "builtins.print"])
+def test_where_a_strategy_can_t_be_followed_items_stay_and_the_rest_is_placed_and_other_jobs_are_as_ever(strategy):
+    before = {0: "a", 1: "a", 2: "a", 3: "gone"}
+    seen = cluster(instance("a"), instance("b"), assignments={"job": before})
+    due = assignments_due([replace(JOB, strategy=strategy), replace(JOB, name="other")], seen, {})
+    assert due.assignments["job"] == {0: "a", 1: "a", 2: "a", 3: "b"}
+    assert sorted(due.assignments["other"].values()) == ["a", "a", "b", "b"]
+    assert due.faults.keys() == {"job"}
+    assert repr(strategy) in str(due.faults["job"])
+
+
+def test_what_is_due_is_what_the_registry_shows_then():
+    seen = cluster(instance("a"), assignments={"job": {0: "b"}, "gone": {0: "a"}, "kept": {0: "a"}})
+    due = assignments_due([JOB, replace(JOB, name="kept", sharding_total_count=1)], seen, {})
+    assert due.applied_to(seen.assignments) == {"job": dict.fromkeys(range(4), "a"), "kept": {0: "a"}}
 
 
 def test_the_owner_of_the_lowest_item_opens_first():

@@ -40,7 +40,7 @@ def test_a_dead_instance_is_replaced_within_the_session_timeout_and_a_second(sta
     stage.node("a")
     stage.node("b")
     stage.play(7)
-    stage.play(1, end=False)  # the fire at 8 s has begun everywhere
+    stage.play(1.3, end=False)  # the fire at 8 s has begun everywhere
     del stage.actors["a"]
     stage.actors["b"].workers.end_all()
     stage.play(6.5)
@@ -69,7 +69,7 @@ def test_a_frozen_instance_that_wakes_starts_nothing_under_its_old_id(stage):
     a = stage.node("a")
     stage.node("b")
     stage.play(7)
-    stage.play(1, end=False)
+    stage.play(1.3, end=False)
     a.frozen = True
     stage.actors["b"].workers.end_all()
     stage.play(8)

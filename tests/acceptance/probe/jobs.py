@@ -36,6 +36,16 @@ def second(context: Context) -> str:
     return f"parameter {context.parameter}"
 
 
+@job("probe-thousand", sharding_total_count=1000)
+def thousand(context: Context) -> None:
+    note("start", context)
+
+
+@job("probe-tick", sharding_total_count=1)
+def tick(context: Context) -> None:
+    pass
+
+
 def note(event: str, context: Context) -> None:
     """Append what happens to the journal."""
     words = (
@@ -46,6 +56,7 @@ def note(event: str, context: Context) -> None:
         context.attempt,
         os.getpid(),
         time.time(),
+        context.instance,
     )
     line = " ".join(map(str, words)) + "\n"
     descriptor = os.open(os.environ["PROBE_JOURNAL"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)

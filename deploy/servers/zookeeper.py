@@ -1,0 +1,148 @@
+"""A throw-away ZooKeeper on a free loopback port; as a command it lends its REGISTRY_URL to another command:
+
+python deploy/servers/zookeeper.py -- .venv/bin/python manage.py runscheduler
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+JARS = "/usr/share/java"
+MAIN = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
+NAMESPACE = "data-archive-job"
+
+
+class ZooKeeper:
+    """A context with a running server and an empty tree, that leaves neither process nor file."""
+
+    def __init__(
+        self, *, tick_time: int = 500, jvm_options: Sequence[str] = ("-Xmx128m",), settings: Sequence[str] = ()
+    ) -> None:
+        self.tick_time = tick_time
+        self.jvm_options = jvm_options
+        self.settings = settings
+
+    def __enter__(self) -> Self:
+        self.folder = Path(tempfile.mkdtemp(prefix="zookeeper-"))
+        self.port = free_port()
+        try:
+            self.start()
+        except BaseException:
+            self._remove()
+            raise
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
+        self._remove()
+
+    @property
+    def hosts(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def url(self, namespace: str = NAMESPACE) -> str:
+        """Return the REGISTRY_URL of a namespace."""
+        return f"zookeeper://{self.hosts}/{namespace}"
+
+    def start(self) -> None:
+        """Start the server, also again after `stop` or `kill`, on the same port and data; return when it answers."""
+        (self.folder / "zoo.cfg").write_text("\n".join([*self._configuration(), *self.settings]) + "\n")
+        command = [java(), *self.jvm_options, "-cp", class_path(), MAIN, str(self.folder / "zoo.cfg")]
+        with (self.folder / "log").open("wb") as log:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        try:
+            self._await_answer()
+        except BaseException:
+            self.kill()
+            raise
+
+    def stop(self) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """End the server as a power cut does."""
+        self.process.kill()
+        self.process.wait()
+
+    def wipe(self) -> None:
+        """Forget all data of a server that does not run."""
+        shutil.rmtree(self.folder / "tree", ignore_errors=True)
+
+    def four_letter(self, word: str) -> str:
+        """Return the answer to a command such as mntr."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as client:
+            client.sendall(word.encode())
+            with client.makefile() as answer:
+                return answer.read()
+
+    def _configuration(self) -> list[str]:
+        return [
+            f"tickTime={self.tick_time}",
+            f"dataDir={self.folder / 'tree'}",
+            f"clientPort={self.port}",
+            "clientPortAddress=127.0.0.1",
+            "minSessionTimeout=1000",
+            "maxSessionTimeout=40000",
+            "maxClientCnxns=0",
+            "admin.enableServer=false",
+            "4lw.commands.whitelist=mntr,ruok,srvr",
+            "forceSync=no",  # loses on a power cut what is thrown away anyway
+        ]
+
+    def _await_answer(self) -> None:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and self.process.poll() is None:
+            with contextlib.suppress(OSError):
+                if "Mode: standalone" in self.four_letter("srvr"):
+                    return
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(timeout=0.05)
+        log = (self.folder / "log").read_text(errors="replace")
+        raise RuntimeError(f"ZooKeeper did not start:\n{log[-4000:]}")
+
+    def _remove(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def java() -> str:
+    found = shutil.which("java")
+    if found is None or not (Path(JARS) / "zookeeper.jar").exists():
+        raise FileNotFoundError("java or zookeeper is not installed: `make setup` installs them")
+    return found
+
+
+def class_path() -> str:
+    return f"{JARS}/zookeeper.jar:{JARS}/*"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def main(arguments: list[str]) -> int:
+    if arguments[:1] != ["--"] or len(arguments) < 2:
+        sys.exit(__doc__)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    with ZooKeeper() as server:
+        return subprocess.run(arguments[1:], env=os.environ | {"REGISTRY_URL": server.url()}).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

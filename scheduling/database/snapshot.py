@@ -1,0 +1,87 @@
+"""What the leader last saw in the registry, kept for the web processes: they have no registry of their own."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from scheduling.database.clock import DatabaseNow, database_now
+from scheduling.database.transactions import transact
+from scheduling.domain.cluster import Cluster
+from scheduling.domain.documents import instance_from_document, instance_to_document
+from scheduling.domain.instance import InstanceState
+from scheduling.domain.ranges import from_ranges, to_ranges
+from scheduling.models import Snapshot
+
+logger = logging.getLogger("scheduling.database")
+
+FRESH_SECONDS = 5.0
+"""The leader writes every two seconds; what is older than this may not be so any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What the leader saw (without the published jobs), and when, by the database's clock."""
+
+    cluster: Cluster
+    looked_at: datetime
+    age: timedelta
+
+    @property
+    def is_fresh(self) -> bool:
+        """Is it what the registry shows now?"""
+        return self.age.total_seconds() <= FRESH_SECONDS
+
+
+class SnapshotWriter:
+    """Writes the one row: all of it when something has changed, else only that it was looked at."""
+
+    def __init__(self) -> None:
+        self._written: dict[str, Any] = {}
+
+    def write(self, cluster: Cluster, by: str) -> None:
+        """Keep what the leader `by` sees."""
+        shown = {"instances": cluster.instances, "assignments": cluster.assignments, "epoch": cluster.epoch}
+        mine = Snapshot.objects.filter(id=1, leader=by, epoch=cluster.epoch)
+        if shown == self._written and mine.update(looked_at=DatabaseNow()):
+            return
+        row = {"leader": by, "epoch": cluster.epoch, "document": _to_document(cluster), "looked_at": DatabaseNow()}
+        transact(lambda: Snapshot.objects.update_or_create(id=1, defaults=row))
+        self._written = shown
+
+
+def read_snapshot() -> Seen | None:
+    """Return what was last written; None if nothing was, or nothing that can be read."""
+    row = Snapshot.objects.filter(id=1).first()
+    if row is None:
+        return None
+    try:
+        cluster = _from_document(row.document, row.leader, row.epoch)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        logger.error("the snapshot of the registry cannot be read: %r", error)
+        return None
+    return Seen(cluster=cluster, looked_at=row.looked_at, age=database_now() - row.looked_at)
+
+
+def _to_document(cluster: Cluster) -> dict[str, Any]:
+    instances = {
+        id: {
+            **instance_to_document(instance),
+            "state": str(InstanceState.DRAINING if instance.draining else InstanceState.LIVE),
+        }
+        for id, instance in cluster.instances.items()
+    }
+    return {
+        "instances": instances,
+        "assignments": {job: to_ranges(owners) for job, owners in cluster.assignments.items()},
+    }
+
+
+def _from_document(document: Mapping[str, Any], leader: str, epoch: int) -> Cluster:
+    instances = {
+        id: instance_from_document(id, {key: value for key, value in shown.items() if key != "state"})
+        for id, shown in document["instances"].items()
+    }
+    assignments = {job: from_ranges(ranges) for job, ranges in document["assignments"].items()}
+    return Cluster(instances=instances, leader=leader, epoch=epoch, assignments=assignments)
