@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run password reset setup tools test test-fast check format messages
+.PHONY: help run password reset setup tools test test-fast bench check format messages
 
 VENV := .venv/bin/python
 
@@ -32,6 +32,12 @@ test: setup ## run the whole suite, with real processes and servers
 
 test-fast: tools ## run the tests that need no server and no process of their own
 	$(VENV) -m pytest -m "not acceptance"
+
+bench: setup ## measure lateness, failover and what a fire costs: benchmarks/README.md
+	$(VENV) -m benchmarks
+
+simulate: tools ## play clusters with faults on a virtual clock, and check every promise (SECONDS=60 SEED=)
+	$(VENV) -m scheduling.tests.simulation --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
 
 check: tools ## format, lint, types, floors, migrations, catalogues
 	@$(VENV) -m deploy.packages gettext

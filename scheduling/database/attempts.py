@@ -25,7 +25,9 @@ class _Claimed(NamedTuple):
     attempt: int
 
 
-class _Fire(NamedTuple):
+class OpenFire(NamedTuple):
+    """What attempts need to know of their fire."""
+
     id: int
     fire_time: datetime
     run: int
@@ -38,7 +40,7 @@ class AttemptReader:
 
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
-        self._fires: dict[int, _Fire] = {}
+        self._fires: dict[int, OpenFire] = {}
 
     def read(self, claimed: QuerySet[Execution]) -> tuple[Attempt, ...]:
         """Return the attempts that these rows are now."""
@@ -48,19 +50,24 @@ class AttemptReader:
         fires = self._fires_of({row.fire for row in found})
         return tuple(_attempt(row, fires[row.fire], names[row.job]) for row in found)
 
-    def _fires_of(self, ids: Iterable[int]) -> Mapping[int, _Fire]:
-        wanted = set(ids)
-        missing = wanted - self._fires.keys()
-        if len(self._fires) + len(missing) > FIRES_REMEMBERED:
+    def remember(self, fires: Iterable[OpenFire]) -> None:
+        """Spare the reading of fires that were opened here."""
+        known = {fire.id: fire for fire in fires}
+        if len(self._fires) + len(known) > FIRES_REMEMBERED:
             self._fires.clear()
-            missing = wanted
-        if missing:
-            rows = Fire.objects.filter(id__in=sorted(missing)).values_list(*_Fire._fields)
-            self._fires.update((row[0], _fire(_Fire(*row))) for row in rows)
-        return self._fires
+        self._fires.update(known)
+
+    def _fires_of(self, ids: Iterable[int]) -> Mapping[int, OpenFire]:
+        wanted = set(ids)
+        found = {id: self._fires[id] for id in wanted & self._fires.keys()}
+        if missing := sorted(wanted - found.keys()):
+            rows = Fire.objects.filter(id__in=missing).values_list(*OpenFire._fields)
+            found |= {row[0]: _fire(OpenFire(*row)) for row in rows}
+            self.remember(found.values())
+        return found
 
 
-def _fire(fire: _Fire) -> _Fire:
+def _fire(fire: OpenFire) -> OpenFire:
     try:
         return fire._replace(parameters={int(item): str(parameter) for item, parameter in fire.parameters.items()})
     except (AttributeError, ValueError, TypeError):
@@ -68,7 +75,7 @@ def _fire(fire: _Fire) -> _Fire:
         return fire._replace(parameters={})
 
 
-def _attempt(row: _Claimed, fire: _Fire, job: str) -> Attempt:
+def _attempt(row: _Claimed, fire: OpenFire, job: str) -> Attempt:
     return Attempt(
         execution=row.execution,
         fire=row.fire,

@@ -5,6 +5,7 @@ There, a row takes four times as long on its way through Python as in the databa
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from django.db import connection
 
@@ -13,14 +14,16 @@ from scheduling.domain.misfire import Opening
 from scheduling.models import Execution, Fire, Item
 from scheduling.models.ledger import Kind
 
+Row = TypeVar("Row")
+
 BATCH = 200
 """Rows a statement: fewer cost more round trips, more are slower in MariaDB (measured)."""
 
 FIRES = f"""
 INSERT INTO {Fire._meta.db_table} (job_id, fire_time, revision, total, parameters, opened_at, opener,
     run, kind, asked_by, state, unsettled, reason, missed_count)
-VALUES (%s, %s, %s, %s, %s, %s, %s, 0, '{Kind.SCHEDULED.value}', '', '{FireState.OPEN.value}', TRUE, '', 0)
-"""
+VALUES """
+FIRE = f"(%s, %s, %s, %s, %s, %s, %s, 0, '{Kind.SCHEDULED.value}', '', '{FireState.OPEN.value}', TRUE, '', 0)"
 
 EXECUTIONS = f"""
 INSERT INTO {Execution._meta.db_table} (fire_id, job_id, item, state, live, due_at, attempt, reason, message)
@@ -42,7 +45,8 @@ def insert_fires(openings: Mapping[int, Opening], by: str, now: datetime) -> Non
     ]
     with connection.cursor() as cursor:
         for batch in _batches(rows):
-            cursor.executemany(FIRES, batch)
+            # One statement: `executemany` would send one for each row that holds anything but placeholders.
+            cursor.execute(FIRES + ", ".join([FIRE] * len(batch)), [value for row in batch for value in row])
 
 
 def insert_executions(fires: Iterable[int]) -> None:
@@ -57,5 +61,5 @@ def written_parameters(opening: Opening) -> dict[str, str]:
     return {str(item): parameter for item, parameter in opening.job.item_parameters.items()}
 
 
-def _batches(rows: Sequence) -> Iterable[Sequence]:
+def _batches(rows: Sequence[Row]) -> Iterable[Sequence[Row]]:
     return (rows[start : start + BATCH] for start in range(0, len(rows), BATCH))

@@ -129,6 +129,7 @@ class DatabaseLedger:
             batch = transact(lambda: self._open(OpeningBatch(openings, jobs, by)))
         except IntegrityError as error:
             raise BrokenLedger(_("a fire to open is in the ledger already: %(error)s"), error=error) from error
+        self._attempts.remember(batch.fires())
         if batch.ended:
             self.settle(batch.ended)
         return batch.won()

@@ -7,6 +7,7 @@ from itertools import groupby
 
 from django.db.models import QuerySet
 
+from scheduling.database.attempts import OpenFire
 from scheduling.database.clock import database_now
 from scheduling.database.insertion import BATCH, insert_executions, insert_fires, written_parameters
 from scheduling.domain.fire import ExecutionState, FireState, Reason
@@ -21,21 +22,33 @@ class OpeningBatch:
     def __init__(self, openings: Sequence[Opening], jobs: Mapping[str, int], by: str) -> None:
         self.by = by
         self.by_job = {jobs[opening.job.name]: opening for opening in openings}
+        self.ids: dict[tuple[int, datetime], int] = {}
         self.ended: set[int] = set()
 
     def won(self) -> frozenset[str]:
         """Return the names of the jobs that are opened."""
         return frozenset(opening.job.name for opening in self.by_job.values())
 
+    def fires(self) -> Iterable[OpenFire]:
+        """Return the fires that are opened."""
+        for (job, fire_time), id in self.ids.items():
+            opened = self.by_job[job].job
+            total, parameters = opened.sharding_total_count, opened.item_parameters
+            yield OpenFire(id=id, fire_time=fire_time, run=0, total=total, parameters=parameters)
+
     def lock(self) -> None:
         """Lock the cursors, in order, and keep the openings that their cursors still allow."""
         cursors = Cursor.objects.select_for_update().filter(job__in=self.by_job).order_by("job_id")
         locked = list(cursors.values_list("job_id", "revision", "enabled", "counted_to"))
         self.now = database_now()
-        self.by_job = {job: self.by_job[job] for job, *cursor in locked if self._allows(self.by_job[job], *cursor)}
+        self.by_job = {
+            job: self.by_job[job]
+            for job, revision, enabled, counted_to in locked
+            if enabled and self._allows(self.by_job[job], revision, counted_to)
+        }
 
-    def _allows(self, opening: Opening, revision: int, enabled: bool, counted_to: datetime) -> bool:
-        return enabled and revision == opening.job.revision and counted_to < opening.counted_to <= self.now
+    def _allows(self, opening: Opening, revision: int, counted_to: datetime) -> bool:
+        return revision == opening.job.revision and counted_to < opening.counted_to <= self.now
 
     def move_cursors(self) -> None:
         """Account for the fire times up to each opening's `counted_to`."""
@@ -54,9 +67,10 @@ class OpeningBatch:
         opened = Fire.objects.filter(job__in=self.by_job, fire_time__in=self._fire_times(), run=0)
         self.ids = {(job, time): id for job, time, id in opened.values_list("job_id", "fire_time", "id")}
         self._link_coalesced()
+        earlier = list(_unclaimed().filter(job__in=self.by_job))
         insert_executions(self.ids.values())
         self._cancel_held()
-        self._cancel_unclaimed()
+        self._cancel_unclaimed(earlier)
 
     def _missed(self) -> list[Fire]:
         return [
@@ -105,8 +119,8 @@ class OpeningBatch:
         rows = Item.objects.filter(job__in=skipping, execution_id__isnull=False)
         return set(rows.values_list("job_id", "number")) if skipping else set()
 
-    def _cancel_unclaimed(self) -> None:
-        late = self._late(self._earlier())
+    def _cancel_unclaimed(self, earlier: Iterable[Execution]) -> None:
+        late = self._late(earlier)
         if not late:
             return
         # Whoever changes an execution's state holds its item, so a claim is either done by now or has to wait.
@@ -115,9 +129,6 @@ class OpeningBatch:
         still = _unclaimed().filter(id__in=[row.id for row in late])
         for job, rows in groupby(sorted(still, key=_job), key=_job):
             self._cancel(self.by_job[job], job, list(rows))
-
-    def _earlier(self) -> Iterable[Execution]:
-        return _unclaimed().filter(job__in=self.by_job).exclude(fire__in=self.ids.values())
 
     def _late(self, earlier: Iterable[Execution]) -> list[Execution]:
         kept: dict[tuple[int, int], int] = defaultdict(int)

@@ -110,7 +110,7 @@ class Node:
     def _step(self) -> None:
         if self._results.are_waiting() or self._results.collect() or not self._backlog:
             self._write()
-        if self._membership.watch():
+        if self._watch():
             self._report(self._ledger.take_over(), "taken over from")
             self._read_cursors()
         if self._membership.may_start():
@@ -119,6 +119,14 @@ class Node:
             self._claim()
         self._write()
         self._tidy()
+
+    def _watch(self) -> bool:
+        before = self._membership.mine
+        watched = self._membership.watch()
+        if self._membership.mine != before:
+            # What waits for its item's new owner waits no longer.
+            self._look_timer.ring()
+        return watched
 
     def _write(self) -> None:
         if self._results.write() and self._more_behind and not self._backlog:

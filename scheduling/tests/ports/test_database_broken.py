@@ -2,6 +2,7 @@
 
 import pytest
 
+from scheduling.database.ledger import DatabaseLedger
 from scheduling.database.registry import DatabaseRegistry
 from scheduling.domain.fire import ExecutionState, FireState
 from scheduling.models import Assignment, Execution, Fire, Item, Job, Leadership, Registration
@@ -41,7 +42,8 @@ def test_item_parameters_that_are_none_are_left_out(stage: Stage, caplog: pytest
     stage.open(stage.configure(item_parameters={0: "x"}), 30)
     Fire.objects.update(parameters=[1])
     stage.enter_instances("a")
-    (attempt,) = stage.claim(stage.live())
+    # Not the ledger that has opened the fire, and remembers it.
+    (attempt,) = DatabaseLedger().claim(stage.live(), by="a", claim="mine")
     assert attempt.parameters == {}
     assert "runs without item parameters" in caplog.text
 

@@ -1,6 +1,8 @@
 from datetime import UTC, datetime, timedelta
 
-from scheduling.domain.job import Job
+import pytest
+
+from scheduling.domain.job import Job, Misfire
 from scheduling.domain.trigger import IntervalTrigger
 from scheduling.ports.ledger import Cursor, Cursors
 from scheduling.runtime.agenda import PEEKS, Agenda, next_peek
@@ -9,10 +11,10 @@ START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 JOB = Job(name="job", handler="job", trigger=IntervalTrigger(seconds=10, anchor=START), revision=3)
 
 
-def agenda(clock=lambda: 0.0, now=START, revision=3, enabled=True, counted_to=START):
+def agenda(clock=lambda: 0.0, now=START, revision=3, enabled=True, counted_to=START, job=JOB):
     read = Agenda(clock)
     cursor = Cursor(revision=revision, enabled=enabled, counted_to=counted_to)
-    read.read({"job": JOB}, Cursors(now=now, jobs={"job": cursor}))
+    read.read({"job": job}, Cursors(now=now, jobs={"job": cursor}))
     return read
 
 
@@ -49,3 +51,31 @@ def test_one_that_does_not_open_itself_looks_a_few_times_and_then_no_more():
         peeks.append(peek - START)
         looked = peek
     assert tuple(peeks) == PEEKS
+
+
+@pytest.mark.parametrize("misfire", Misfire)
+@pytest.mark.parametrize("interval", [10, 3600])
+@pytest.mark.parametrize("late", [-0.1, 0, 0.1, 9.9, 10, 25, 59.9, 60, 61, 7200])
+def test_looking_ahead_changes_nothing_of_what_is_opened(misfire, interval, late):
+    trigger = IntervalTrigger(seconds=interval, anchor=START)
+    job = Job(name="job", handler="job", trigger=trigger, misfire=misfire, revision=3)
+    seconds = [0.0]
+    far, near = (agenda(clock=lambda: seconds[0], job=job) for _ in range(2))
+    far.look_ahead()
+    seconds[0] = interval + late
+    assert far.opening("job") == near.opening("job")
+    for each in (far, near):
+        each.pass_to("job", START + timedelta(seconds=interval))
+    assert far.fire_times(["job"]) == near.fire_times(["job"]) == {"job": START + timedelta(seconds=2 * interval)}
+
+
+def test_nothing_is_asked_of_a_trigger_at_a_fire_time_that_was_looked_ahead_for(monkeypatch):
+    seconds = [0.0]
+    read = agenda(clock=lambda: seconds[0])
+    read.look_ahead()
+    seconds[0] = 10.1
+    monkeypatch.setattr(IntervalTrigger, "next", None)
+    opening = read.opening("job")
+    assert opening.fires == (START + timedelta(seconds=10),)
+    read.pass_to("job", opening.counted_to)
+    assert read.fire_times(["job"]) == {"job": START + timedelta(seconds=20)}

@@ -1,0 +1,86 @@
+"""In which order an instance does what it could do at one time: starts first, within bounds."""
+
+import pytest
+
+from scheduling.domain.errors import LedgerUnavailable
+from scheduling.domain.errors import gettext_noop as _
+from scheduling.domain.fire import ExecutionState, FireState
+from scheduling.runtime.executor import run
+from scheduling.tests.runtime.stage import Stage, owned, states
+
+
+@pytest.fixture
+def stage():
+    return Stage()
+
+
+@pytest.fixture
+def calls(stage, monkeypatch):
+    """What is asked of the ledger: how many executions to claim, how many results to write."""
+    seen = []
+    for name in ("claim", "finish"):
+        monkeypatch.setattr(stage.ledger, name, noted(seen, name, getattr(stage.ledger, name)))
+    return seen
+
+
+def noted(seen, name, method):
+    def call(rows, **how):
+        seen.append((name, len(rows)))
+        return method(rows, **how)
+
+    return call
+
+
+def quick(actor):
+    """Have handlers that have ended as soon as they are started."""
+    actor.workers.start = lambda *attempt: actor.workers.results.append(run(*attempt))
+    return actor
+
+
+def test_what_waits_to_be_started_goes_before_what_waits_to_be_written(stage, calls):
+    stage.configure(sharding_total_count=12)
+    quick(stage.node("a", workers=4))
+    stage.play(3)
+    assert calls == [("claim", 4), ("claim", 4), ("claim", 4), ("finish", 12)]
+
+
+def test_results_of_more_than_one_write_never_wait(stage, calls):
+    stage.configure(sharding_total_count=1000)
+    quick(stage.node("a", workers=64))
+    stage.play(3)
+    written = [count for name, count in calls if name == "finish"]
+    assert sum(written) == 1000
+    assert max(written) < 200 + 64
+    assert states(stage) == {FireState.SUCCEEDED: 1}
+
+
+def test_results_are_written_although_claims_fail(stage, calls, monkeypatch):
+    stage.configure(sharding_total_count=12)
+    quick(stage.node("a", workers=4))
+    claim, left = stage.ledger.claim, [1]
+
+    def fail_after_the_first(rows, **how):
+        if not left:
+            raise LedgerUnavailable(_("no answer"))
+        left.pop()
+        return claim(rows, **how)
+
+    monkeypatch.setattr(stage.ledger, "claim", fail_after_the_first)
+    stage.play(4)
+    assert ("finish", 4) in calls
+    ended = [row for row in stage.probe.executions("job") if row.state is ExecutionState.SUCCEEDED]
+    assert len(ended) == 4
+
+
+def test_what_waits_for_the_new_owner_of_its_item_starts_when_the_item_is_gained(stage):
+    stage.configure(sharding_total_count=4)
+    stage.node("a")
+    survivor = stage.node("b")
+    stage.play(7)
+    stage.play(1.3, end=False)  # the fire at 8 s has begun everywhere
+    del stage.actors["a"]
+    survivor.workers.end_all()
+    while owned(stage) != {"b": 4}:
+        stage.play(0.05, end=False)
+    stage.play(0.1, end=False)  # it reads at once what it has assigned
+    assert {attempt.number for attempt in survivor.workers.running().values()} >= {2}

@@ -1,0 +1,178 @@
+"""One process of the simulated cluster: a real node whose every call to a port may meet a fault."""
+
+from scheduling.domain.errors import LedgerUnavailable, RegistryUnavailable
+from scheduling.domain.instance import Instance
+from scheduling.ports.memory_fence import MemoryFence
+from scheduling.runtime.membership import Membership
+from scheduling.runtime.node import Node
+from scheduling.runtime.session import BEATS_PER_SESSION, Session
+from scheduling.tests.runtime.stage import START, handler
+from scheduling.tests.simulation.registry import WatchedRegistry
+from scheduling.tests.simulation.workers import VirtualWorkers
+
+NEVER = float("inf")
+PROOFS = ("register", "beat")
+TICK_SECONDS = 0.002
+"""What a tick takes at least."""
+
+
+class Crash(BaseException):
+    """The process has ended, wherever it was."""
+
+
+class Wire:
+    """A port as one machine reaches it."""
+
+    def __init__(self, machine, name, port, error):
+        self._machine = machine
+        self._name = name
+        self._port = port
+        self._error = error
+
+    def __getattr__(self, method):
+        attribute = getattr(self._port, method)
+        if not callable(attribute):
+            return attribute
+        return lambda *args, **named: self._machine.call(
+            self._name, method, lambda: attribute(*args, **named), self._error
+        )
+
+
+class Machine:
+    """One process.
+
+    `calm` is the chance that a call meets no fault, `ambushes` are the faults that wait for the next call of a method,
+    `cut` the ports that cannot be reached.
+    """
+
+    def __init__(self, world, name, drift):
+        self.world = world
+        self.name = name
+        self.drift = drift
+        self.calm = 1.0
+        self.ambushes = {}
+        self.cut = set()
+        self.gone = self.frozen = self.ticking = self.draining = False
+        self.proved_at = -NEVER
+        self.tick_at = self.beat_at = world.seconds
+        self._ids = iter(f"{name}-{number}" for number in range(2, 999))
+        self._assemble(f"{name}-1")
+
+    def _assemble(self, id):
+        world = self.world
+        registry = Wire(self, "registry", WatchedRegistry(world), RegistryUnavailable)
+        ledger = Wire(self, "ledger", world.ledger, LedgerUnavailable)
+        self.timeout = registry.session_timeout
+        self.workers = VirtualWorkers(self, world.random.choice((1, 2, 8)))
+        self.session = Session(registry, self.clock)
+        instance = Instance(
+            id=id, host=self.name, pid=1, started_at=START, handlers=frozenset({"work"}), tzdata="2026a"
+        )
+        self.membership = Membership(instance, ledger=ledger, registry=registry, session=self.session, clock=self.clock)
+        self.node = Node(
+            membership=self.membership,
+            ledger=ledger,
+            fence=MemoryFence(world.ledger),
+            workers=self.workers,
+            handlers={"work": handler(lambda context: None)},
+            clock=self.clock,
+            new_id=lambda: next(self._ids),
+        )
+
+    @property
+    def id(self):
+        return self.membership.instance.id
+
+    def clock(self):
+        """Return this machine's monotonic clock."""
+        return self.world.seconds * (1 + self.drift)
+
+    def next_at(self):
+        """Return when this machine has something to do."""
+        if self.gone or self.frozen:
+            return NEVER
+        tick_at = NEVER if self.ticking else self.tick_at
+        return min(tick_at, self.beat_at, self.workers.next_end())
+
+    def act(self):
+        """Do what is due; a crash ends the machine."""
+        try:
+            if self.workers.next_end() <= self.world.seconds:
+                self.workers.end_due()
+                self.tick_at = self.world.seconds
+            elif self.beat_at <= self.world.seconds:
+                self._beat()
+            else:
+                self._tick()
+        except Crash:
+            self.die("crashed")
+
+    def die(self, how):
+        """End the process, with all that it runs."""
+        if not self.gone:
+            self.world.history.note(self.name, how)
+        self.gone = True
+
+    def drain(self):
+        """Ask it to end in order."""
+        self.draining = True
+        self.tick_at = self.world.seconds
+        self.node.drain()
+
+    def _beat(self):
+        self.beat_at = self.world.seconds + self.timeout / BEATS_PER_SESSION
+        try:
+            self.session.beat()
+        except Exception as error:
+            self.world.history.note(self.name, "no beat", type(error).__name__)
+
+    def _tick(self):
+        self.ticking = True
+        try:
+            self.tick_at = self.world.seconds + max(self.node.tick() / (1 + self.drift), TICK_SECONDS)
+            if self.draining and self.node.is_drained():
+                self.node.leave()
+                self.die("drained")
+        finally:
+            self.ticking = False
+
+    # Calls
+
+    def call(self, port, method, act, error):
+        """Let a call to a port meet its fault, or none."""
+        fault = self._fault(method) if self.calm < 1.0 or self.ambushes else None
+        sent_at = self.world.seconds
+        self._meet(fault, "before")
+        if port in self.cut or fault == "lost request":
+            raise error("the request is lost")
+        answer = act()
+        self._meet(fault, "after")
+        if port in self.cut or fault == "lost reply":
+            self.world.history.note(self.name, "lost reply", method)
+            raise error("the reply is lost")
+        if method in PROOFS:
+            self.proved_at = max(self.proved_at, sent_at)
+        return answer
+
+    def _fault(self, method):
+        random = self.world.random
+        if method in self.ambushes:
+            return self.ambushes.pop(method)
+        return random.choice(self.world.faults.CALLS) if random.random() > self.calm else None
+
+    def _meet(self, fault, when):
+        if fault == f"crash {when}":
+            raise Crash
+        if fault == f"freeze {when}":
+            self._freeze_here(self.world.random.choice((0.5, 2, 5.7, 6.2, 7)))
+        if fault == f"slow {when}":
+            self.world.history.note(self.name, "slow call")
+            self.world.play(self.world.seconds + self.world.random.choice((0.3, 1.5, 3)))
+        if self.gone:
+            raise Crash
+
+    def _freeze_here(self, seconds):
+        was_frozen, self.frozen = self.frozen, True
+        self.world.history.note(self.name, "frozen in a call", f"for {seconds} s")
+        self.world.play(self.world.seconds + seconds)
+        self.frozen = was_frozen

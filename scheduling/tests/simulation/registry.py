@@ -1,0 +1,51 @@
+"""The registry's double under watch: who has had a session that ended, and whose writes changed anything."""
+
+from scheduling.ports.memory_registry import MemoryEnsemble, MemoryRegistry
+
+EPOCH = "an old leader changes nothing"
+
+
+class WatchedEnsemble(MemoryEnsemble):
+    """`ended` are the ids whose session has ended at least once."""
+
+    def __init__(self, world):
+        super().__init__(lambda: world.seconds)
+        self.ended = set()
+
+    def expire(self):
+        before = set(self.sessions)
+        super().expire()
+        self.ended |= before - set(self.sessions)
+
+
+class WatchedRegistry(MemoryRegistry):
+    """One machine's connection; its answers are checked against the ensemble's own state."""
+
+    def __init__(self, world):
+        super().__init__(world.ensemble)
+        self.world = world
+
+    def leave(self):
+        self.world.ensemble.ended.add(self._id)
+        super().leave()
+
+    def campaign(self):
+        before = self._store.epoch
+        super().campaign()
+        if self._store.epoch > before:
+            self.world.history.note(self._id, "elected", f"epoch {self._store.epoch}")
+
+    def publish(self, jobs, *, epoch):
+        return self._checked("published", super().publish(jobs, epoch=epoch), epoch, "")
+
+    def assign(self, assignments, *, epoch):
+        what = "; ".join(f"{job} {dict(owners)}" for job, owners in assignments.items())
+        return self._checked("assigned", super().assign(assignments, epoch=epoch), epoch, what)
+
+    def _checked(self, kind, done, epoch, what):
+        if done:
+            self.world.history.note(self._id, kind, what)
+            if (self._store.leader, self._store.epoch) != (self._id, epoch):
+                leads = f"{self._store.leader} leads in epoch {self._store.epoch}"
+                raise self.world.history.broken(EPOCH, f"{self._id} has {kind} in epoch {epoch}, but {leads}")
+        return done

@@ -1,0 +1,88 @@
+"""Bugs that are put into the doubles on purpose: the simulator finds each, or it would find none."""
+
+from dataclasses import replace
+
+import pytest
+
+from scheduling.domain.fire import ExecutionState
+from scheduling.ports.memory_fence import MemoryFence
+from scheduling.ports.memory_ledger import MemoryLedger
+from scheduling.ports.memory_registry import MemoryRegistry
+from scheduling.runtime.session import Session
+from scheduling.tests.simulation import ledger, promises, registry, workers
+from scheduling.tests.simulation.history import Broken
+from scheduling.tests.simulation.ledger import WatchedLedger
+from scheduling.tests.simulation.world import play
+
+SEEDS = 300
+
+
+def check_found(*promises):
+    """Play histories until one breaks one of these promises."""
+    for seed in range(SEEDS):
+        try:
+            play(seed)
+        except Broken as error:
+            assert any(promise in str(error) for promise in promises)
+            assert f"seed {seed}: " in str(error)
+            return
+    pytest.fail(f"{SEEDS} histories, and nothing was found")
+
+
+def test_a_claim_without_compare_and_set_is_found(monkeypatch):
+    def claim(self, executions, *, by, claim):
+        rows = [row for e in executions if (row := self.tables.live.get(e.execution))]
+        for row in rows:
+            self._start(row, by, claim)
+        return tuple(row.as_attempt() for row in rows)
+
+    monkeypatch.setattr(MemoryLedger, "claim", claim)
+    check_found(ledger.ONCE, ledger.ALONE)
+
+
+def test_a_take_over_without_a_death_row_is_found(monkeypatch):
+    def take_over(self):
+        self.world.ensemble.expire()
+        gone = self.world.ensemble.sessions.keys()
+        return self._take_back(lambda holder: holder.instance not in gone, died=True)
+
+    monkeypatch.setattr(MemoryLedger, "take_over", take_over)
+    check_found(ledger.ONCE, ledger.ALONE)
+
+
+def test_an_old_leaders_assignment_that_is_accepted_is_found(monkeypatch):
+    monkeypatch.setattr(MemoryRegistry, "_leads", lambda self, epoch: True)
+    check_found(registry.EPOCH)
+
+
+def test_a_token_that_does_not_grow_is_found(monkeypatch):
+    def start(self, execution, by, claim):
+        item = self.tables.items[execution.key]
+        item.token = max(item.token, 1)
+        item.holder = execution
+        execution.state = ExecutionState.RUNNING
+        execution.attempt += 1
+        execution.token, execution.instance, execution.claim = item.token, by, claim
+
+    monkeypatch.setattr(MemoryLedger, "_start", start)
+    check_found(ledger.TOKEN)
+
+
+def test_a_fence_that_does_not_look_is_found(monkeypatch):
+    monkeypatch.setattr(MemoryFence, "_check", lambda self, attempt: None)
+    check_found(workers.EFFECT, workers.TWICE)
+
+
+def test_a_cursor_that_moves_without_its_fire_is_found(monkeypatch):
+    opened = MemoryLedger.open
+
+    def half(self, openings, *, by):
+        return opened(self, [replace(o, fires=o.fires[1:]) if len(o.fires) > 1 else o for o in openings], by=by)
+
+    monkeypatch.setattr(WatchedLedger, "open", half)
+    check_found(promises.ACCOUNTED)
+
+
+def test_a_lease_that_is_as_long_as_the_session_is_found(monkeypatch):
+    monkeypatch.setattr(Session, "is_proved", lambda self: self._clock() < self._proved_at + self.timeout)
+    check_found(workers.LEASE)

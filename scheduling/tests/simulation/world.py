@@ -1,0 +1,127 @@
+"""One history: machines, people and faults on one virtual clock, until everything is mended and quiet again."""
+
+import logging
+from datetime import timedelta
+from heapq import heappop, heappush
+from random import Random
+
+from scheduling.tests.runtime.stage import START
+from scheduling.tests.simulation import faults
+from scheduling.tests.simulation.history import History
+from scheduling.tests.simulation.ledger import WatchedLedger
+from scheduling.tests.simulation.machine import NEVER, Machine
+from scheduling.tests.simulation.promises import check
+from scheduling.tests.simulation.registry import WatchedEnsemble
+
+FAULTS_UNTIL = 18
+QUIET_AT_MOST = 40
+STEPS = 50_000
+ACTS = ("plain", "plain", "once", "once", "atomic", "raises")
+
+
+class World:
+    """Everything of one seed."""
+
+    def __init__(self, seed):
+        self.random = Random(seed)
+        self.seconds = 0.0
+        self.history = History(seed, lambda: self.seconds)
+        self.ledger = WatchedLedger(self)
+        self.ensemble = WatchedEnsemble(self)
+        self.faults = faults
+        self.effects = set()
+        self.machines = []
+        self.is_mended = False
+        self._plan = []
+        self._steps = 0
+        self.names = [f"job-{number}" for number in range(self.random.randint(1, 3))]
+
+    def now(self):
+        """Return the ledger's clock."""
+        return START + timedelta(seconds=self.seconds)
+
+    def later(self, seconds, act):
+        """Let something happen."""
+        self._steps += 1
+        heappush(self._plan, (self.seconds + seconds, self._steps, act))
+
+    def start_machine(self):
+        """Start one more machine, unless there are many."""
+        living = sum(not machine.gone for machine in self.machines)
+        if living < 4:
+            name = f"m{len(self.machines)}"
+            self.history.note(name, "started up")
+            self.machines.append(Machine(self, name, self.random.uniform(-0.01, 0.01)))
+
+    def handler(self):
+        """Return how long a handler takes, and what it does."""
+        took = self.random.choice((0.05, 0.3, 1.5, 3, 6)) if not self.is_mended else 0.05
+        return took, self.random.choice(ACTS)
+
+    def run(self):
+        """Play the history, and hold it against the promises."""
+        for name in self.names:
+            self.ledger.configure(faults.a_job(self.random, name))
+        for _ in range(self.random.randint(1, 3)):
+            self.start_machine()
+        for _ in range(self.random.randint(8, 24)):
+            kind = self.random.choice(faults.KINDS)
+            self.later(self.random.uniform(1, FAULTS_UNTIL), lambda kind=kind: self._strike(kind))
+        self.play(FAULTS_UNTIL)
+        self._mend()
+        check(self)
+        return self.history
+
+    def _strike(self, kind):
+        living = [machine for machine in self.machines if not machine.gone]
+        if living and not self.is_mended:
+            kind(self, self.random.choice(living))
+            self.history.counts[f"fault: {kind.__name__}"] += 1
+
+    def _mend(self):
+        self.is_mended = True
+        self.history.note("*", "mended")
+        for machine in self.machines:
+            machine.calm = 1.0
+            machine.ambushes.clear()
+            machine.cut.clear()
+            machine.frozen = False
+        if all(machine.gone or machine.draining for machine in self.machines):
+            self.start_machine()
+        mended_at = self.seconds
+        self.play(mended_at + 16)
+        while self.seconds < mended_at + QUIET_AT_MOST and self._is_busy():
+            self.play(self.seconds + 2)
+
+    def _is_busy(self):
+        old = self.now() - timedelta(seconds=5)
+        return any(execution.fire.fire_time < old for execution in self.ledger.tables.live.values())
+
+    def play(self, until):
+        """Let time pass; also from within a call of a machine, for all but that one."""
+        while True:
+            planned = self._plan[0][0] if self._plan else NEVER
+            machine = min(self.machines, key=lambda m: m.next_at(), default=None)
+            at = min(planned, machine.next_at() if machine else NEVER)
+            if at > until:
+                self.seconds = max(self.seconds, until)
+                return
+            self.seconds = max(self.seconds, at)
+            if planned <= at:
+                heappop(self._plan)[2]()
+            else:
+                machine.act()
+            self._check_step()
+
+    def _check_step(self):
+        self._steps += 1
+        if self.history.violation:
+            raise self.history.violation
+        if self._steps > STEPS:
+            raise self.history.broken("time goes on", "the machines never rest")
+
+
+def play(seed):
+    """Play one history; raise `Broken` if it breaks a promise."""
+    logging.getLogger("scheduling").setLevel(logging.CRITICAL + 1)
+    return World(seed).run()
