@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run password reset setup tools test test-fast bench check format messages
+.PHONY: help run cluster password reset setup tools test test-fast bench check format messages
 
 VENV := .venv/bin/python
 
@@ -12,11 +12,14 @@ help: ## print this list
 run: ## install what is needed and run the site and two schedulers (PORT=8000)
 	@deploy/python -m deploy.run
 
+cluster: ## run ZooKeeper, MariaDB, three schedulers and the site in the background (deploy/cluster stop)
+	@deploy/cluster start
+
 password: ## give the admin user of `make run` a new password
 	@test -x $(VENV) || { echo "\`make run\` comes first."; exit 1; }
 	@$(VENV) -m deploy.password
 
-reset: ## forget the database and all else that `make run` has kept
+reset: ## forget the database and all else that `make run` and `make cluster` have kept
 	@deploy/python -m deploy.reset
 
 setup: tools ## install everything that the tests need, also from Debian's packages
@@ -28,7 +31,7 @@ tools:
 
 test: setup ## run the whole suite, with real processes and servers
 	$(VENV) -m pytest
-	$(VENV) deploy/servers/mariadb.py -- $(VENV) -m pytest -m mariadb
+	$(VENV) -m deploy.servers.mariadb -- $(VENV) -m pytest -m mariadb
 
 test-fast: tools ## run the tests that need no server and no process of their own
 	$(VENV) -m pytest -m "not acceptance"

@@ -1,11 +1,15 @@
-"""`make reset`: forgets what `make run` has kept in `var/`."""
+"""`make reset`: forgets what `make run` and `make cluster` have kept in `var/`."""
 
 import shutil
+import sys
 
 from deploy import lock
+from deploy.cluster_programs import FOLDER, programs, state
 
 
 def main() -> None:
+    if FOLDER.exists() and any(program.daemon.pid for program in programs(state()).values()):
+        sys.exit("The cluster runs: `deploy/cluster stop` ends it.")
     with lock.held():
         for path in lock.LOCK.parent.iterdir():
             if path.is_dir():

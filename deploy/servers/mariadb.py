@@ -1,6 +1,6 @@
 """A throw-away MariaDB on a free loopback port; as a command it lends its DATABASE_URL to another command:
 
-python deploy/servers/mariadb.py -- .venv/bin/python -m pytest -m mariadb
+python -m deploy.servers.mariadb -- .venv/bin/python -m pytest -m mariadb
 """
 
 import contextlib
@@ -17,6 +17,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
+
+from deploy.servers.ports import free_port
 
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"  # a plain user's PATH may lack mariadbd
 NAME = "scheduler"
@@ -37,12 +39,11 @@ class MariaDB:
         self.options = options
 
     def __enter__(self) -> Self:
-        self.user = pwd.getpwuid(os.geteuid()).pw_name
         self.folder = Path(tempfile.mkdtemp(prefix="mariadb-"))
         self.port = free_port()
         self.password = secrets.token_hex(8)
         try:
-            self._install()
+            install(self.folder, self.password)
             self.start()
         except BaseException:
             self._remove()
@@ -56,27 +57,17 @@ class MariaDB:
     @property
     def url(self) -> str:
         """Return the DATABASE_URL of a user who may make further databases, as Django's tests do."""
-        return f"mysql://{NAME}:{self.password}@127.0.0.1:{self.port}/{NAME}"
+        return url(self.port, self.password)
 
     def start(self) -> None:
         """Start the server, also again after `stop`, on the same port and data; return when it answers."""
-        command = [
-            program("mariadbd"),
-            "--no-defaults",
-            f"--user={self.user}",
-            f"--datadir={self.folder / 'tables'}",
-            f"--socket={self.folder / 'socket'}",
-            f"--init-file={self.folder / 'init.sql'}",
-            "--bind-address=127.0.0.1",
-            f"--port={self.port}",
-            "--max-connections=300",
-            "--skip-name-resolve",
-            "--character-set-server=utf8mb4",
-            *self.options,
-        ]
         with (self.folder / "log").open("wb") as log:
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                command(self.folder, self.port, self.options),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         try:
             self._await_greeting()
@@ -92,25 +83,11 @@ class MariaDB:
             self.process.kill()
             self.process.wait()
 
-    def _install(self) -> None:
-        (self.folder / "init.sql").write_text(
-            f"CREATE DATABASE IF NOT EXISTS {NAME};\n"
-            f"CREATE USER IF NOT EXISTS {NAME}@'127.0.0.1' IDENTIFIED BY '{self.password}';\n"
-            f"GRANT ALL ON *.* TO {NAME}@'127.0.0.1';\n"
-        )
-        command = [program("mariadb-install-db"), "--no-defaults", f"--datadir={self.folder / 'tables'}"]
-        command += [f"--user={self.user}", "--auth-root-authentication-method=normal", "--skip-test-db"]
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        if done.returncode:
-            raise RuntimeError(f"MariaDB could not be installed into {self.folder}:\n{done.stdout[-4000:]}")
-
     def _await_greeting(self) -> None:
-        """Return when the server greets a connection: by then it has run the init file."""
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline and self.process.poll() is None:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=5) as client:
-                if client.recv(1):
-                    return
+            if is_up(self.port):
+                return
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(timeout=0.02)
         log = (self.folder / "log").read_text(errors="replace")
@@ -120,17 +97,58 @@ class MariaDB:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def install(folder: Path, password: str) -> None:
+    """Make the tables of a server that has not run yet, and its user, who may make further databases."""
+    (folder / "init.sql").write_text(
+        f"CREATE DATABASE IF NOT EXISTS {NAME};\n"
+        f"CREATE USER IF NOT EXISTS {NAME}@'127.0.0.1' IDENTIFIED BY '{password}';\n"
+        f"GRANT ALL ON *.* TO {NAME}@'127.0.0.1';\n"
+    )
+    make = [program("mariadb-install-db"), "--no-defaults", f"--datadir={folder / 'tables'}", f"--user={user()}"]
+    make += ["--auth-root-authentication-method=normal", "--skip-test-db"]
+    done = subprocess.run(make, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode:
+        raise RuntimeError(f"MariaDB could not be installed into {folder}:\n{done.stdout[-4000:]}")
+
+
+def command(folder: Path, port: int, options: Sequence[str] = ()) -> list[str]:
+    """Return what starts the server whose tables are in a folder."""
+    return [
+        program("mariadbd"),
+        "--no-defaults",
+        f"--user={user()}",
+        f"--datadir={folder / 'tables'}",
+        f"--socket={folder / 'socket'}",
+        f"--init-file={folder / 'init.sql'}",
+        "--bind-address=127.0.0.1",
+        f"--port={port}",
+        "--max-connections=300",
+        "--skip-name-resolve",
+        "--character-set-server=utf8mb4",
+        *options,
+    ]
+
+
+def is_up(port: int) -> bool:
+    """Does the server greet a connection? By then it has run the init file."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+        return bool(client.recv(1))
+    return False
+
+
+def url(port: int, password: str) -> str:
+    return f"mysql://{NAME}:{password}@127.0.0.1:{port}/{NAME}"
+
+
+def user() -> str:
+    return pwd.getpwuid(os.geteuid()).pw_name
+
+
 def program(name: str) -> str:
     found = shutil.which(name, path=PATH)
     if found is None:
         raise FileNotFoundError(f"{name} is not installed: `make setup` installs it")
     return found
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def main(arguments: list[str]) -> int:

@@ -1,6 +1,6 @@
 """A throw-away ZooKeeper on a free loopback port; as a command it lends its REGISTRY_URL to another command:
 
-python deploy/servers/zookeeper.py -- .venv/bin/python manage.py runscheduler
+python -m deploy.servers.zookeeper -- .venv/bin/python manage.py runscheduler
 """
 
 import contextlib
@@ -15,6 +15,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
+
+from deploy.servers.ports import free_port
 
 JARS = "/usr/share/java"
 MAIN = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
@@ -55,11 +57,14 @@ class ZooKeeper:
 
     def start(self) -> None:
         """Start the server, also again after `stop` or `kill`, on the same port and data; return when it answers."""
-        (self.folder / "zoo.cfg").write_text("\n".join([*self._configuration(), *self.settings]) + "\n")
-        command = [java(), *self.jvm_options, "-cp", class_path(), MAIN, str(self.folder / "zoo.cfg")]
+        settings = [f"tickTime={self.tick_time}", "forceSync=no", *self.settings]  # a power cut may lose all of it
         with (self.folder / "log").open("wb") as log:
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                command(self.folder, self.port, settings, self.jvm_options),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         try:
             self._await_answer()
@@ -85,31 +90,13 @@ class ZooKeeper:
 
     def four_letter(self, word: str) -> str:
         """Return the answer to a command such as mntr."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as client:
-            client.sendall(word.encode())
-            with client.makefile() as answer:
-                return answer.read()
-
-    def _configuration(self) -> list[str]:
-        return [
-            f"tickTime={self.tick_time}",
-            f"dataDir={self.folder / 'tree'}",
-            f"clientPort={self.port}",
-            "clientPortAddress=127.0.0.1",
-            "minSessionTimeout=1000",
-            "maxSessionTimeout=40000",
-            "maxClientCnxns=0",
-            "admin.enableServer=false",
-            "4lw.commands.whitelist=mntr,ruok,srvr",
-            "forceSync=no",  # loses on a power cut what is thrown away anyway
-        ]
+        return four_letter(self.port, word)
 
     def _await_answer(self) -> None:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline and self.process.poll() is None:
-            with contextlib.suppress(OSError):
-                if "Mode: standalone" in self.four_letter("srvr"):
-                    return
+            if is_up(self.port):
+                return
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(timeout=0.05)
         log = (self.folder / "log").read_text(errors="replace")
@@ -117,6 +104,39 @@ class ZooKeeper:
 
     def _remove(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def command(
+    folder: Path, port: int, settings: Sequence[str] = (), jvm_options: Sequence[str] = ("-Xmx128m",)
+) -> list[str]:
+    """Write the configuration of a server whose tree is in a folder, and return what starts it."""
+    lines = [
+        f"dataDir={folder / 'tree'}",
+        f"clientPort={port}",
+        "clientPortAddress=127.0.0.1",
+        "minSessionTimeout=1000",
+        "maxSessionTimeout=40000",
+        "maxClientCnxns=0",
+        "admin.enableServer=false",
+        "4lw.commands.whitelist=mntr,ruok,srvr",
+        *settings,
+    ]
+    (folder / "zoo.cfg").write_text("\n".join(lines) + "\n")
+    return [java(), *jvm_options, "-cp", class_path(), MAIN, str(folder / "zoo.cfg")]
+
+
+def is_up(port: int) -> bool:
+    """Does the server serve?"""
+    with contextlib.suppress(OSError):
+        return "Mode: standalone" in four_letter(port, "srvr")
+    return False
+
+
+def four_letter(port: int, word: str) -> str:
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+        client.sendall(word.encode())
+        with client.makefile() as answer:
+            return answer.read()
 
 
 def java() -> str:
@@ -128,12 +148,6 @@ def java() -> str:
 
 def class_path() -> str:
     return f"{JARS}/zookeeper.jar:{JARS}/*"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def main(arguments: list[str]) -> int:

@@ -16,7 +16,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from deploy.servers.mariadb import free_port
+from deploy.servers.ports import free_port
 from tests.acceptance.browser import Browser
 from tests.acceptance.clone import copy_repository
 from tests.acceptance.site import connect, eventually

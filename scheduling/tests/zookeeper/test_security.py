@@ -5,7 +5,8 @@ import subprocess
 import pytest
 from kazoo.exceptions import NoAuthError
 
-from deploy.servers.zookeeper import ZooKeeper, free_port
+from deploy.servers.ports import free_port
+from deploy.servers.zookeeper import ZooKeeper
 from scheduling.domain.errors import RegistryUnavailable
 from scheduling.tests.ports.stage import an_instance
 from scheduling.tests.zookeeper.sessions import eventually, raw

@@ -1,0 +1,130 @@
+"""`deploy/cluster`: ZooKeeper, MariaDB, three schedulers and the site, in the background.
+
+Data, logs and pids are kept in `var/cluster/`.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping
+
+from deploy import lock, packages
+from deploy.cluster_programs import FOLDER, NAMES, SCHEDULERS, Program, State, programs, state
+from deploy.daemons import stop_all
+from deploy.install import ROOT, install
+from deploy.run import prepare
+
+USAGE = "Usage: deploy/cluster start | stop | status | restart NAME"
+NO_CLUSTER = "There is no cluster: `make cluster` starts one."
+UP_SECONDS = 60
+SERVERS = ("zookeeper", "mariadb")
+
+
+def main(arguments: list[str]) -> int:
+    match arguments:
+        case ["start"]:
+            return alone(start)
+        case ["stop"]:
+            return alone(stop)
+        case ["status"]:
+            return status(programs(state())) if FOLDER.exists() else refuse(NO_CLUSTER, 1)
+        case ["restart", name]:
+            return alone(lambda: restart(name))
+    return refuse(USAGE, 2)
+
+
+def alone(act: Callable[[], int]) -> int:
+    """Act while no other of these commands does."""
+    with lock.held(FOLDER.parent / "cluster.lock", "deploy/cluster"):
+        return act()
+
+
+def start() -> int:
+    """Start what does not run yet."""
+    packages.main([])
+    install(ROOT / "requirements" / "base.txt")
+    install(ROOT / "requirements.txt")
+    kept = state()
+    known = programs(kept)
+    if not bring_up([known[name] for name in SERVERS], kept):
+        return 1
+    os.environ.update(kept.env)
+    password = prepare()
+    if not bring_up(known.values(), kept):
+        return 1
+    status(known)
+    print(banner(password))
+    return 0
+
+
+def bring_up(wanted: Iterable[Program], kept: State) -> bool:
+    """Start those that do not run, all at once, and wait until they are up."""
+    missing = [program for program in wanted if not program.daemon.pid]
+    for program in missing:
+        program.daemon.log.unlink(missing_ok=True)
+        program.daemon.start(program.command(), ROOT, kept.env)
+    for program in missing:
+        if not program.daemon.await_up(program.is_up, UP_SECONDS):
+            log = program.daemon.log.relative_to(ROOT)
+            print(f"{program.name} is not up; {log} ends with:\n{program.daemon.last_words()}", file=sys.stderr)
+            return False
+    return True
+
+
+def stop() -> int:
+    """End everything: schedulers first, which drain, the servers last."""
+    if not FOLDER.exists():
+        return refuse(NO_CLUSTER, 1)
+    known = programs(state())
+    for names in (SCHEDULERS, ("web",), SERVERS):
+        end([known[name] for name in names])
+    print("Stopped. The data stay in var/cluster/; `make cluster` goes on with them.")
+    return 0
+
+
+def end(wanted: list[Program]) -> None:
+    for stubborn in stop_all([program.daemon for program in wanted], max(program.patience for program in wanted)):
+        print(f"{stubborn.name} did not end in time, and was killed.")
+
+
+def restart(name: str) -> int:
+    """End one program and start it again."""
+    if name not in NAMES:
+        return refuse(f'"{name}" is none of {", ".join(NAMES)}.', 2)
+    if not FOLDER.exists():
+        return refuse(NO_CLUSTER, 1)
+    kept = state()
+    known = programs(kept)
+    end([known[name]])
+    if not bring_up([known[name]], kept):
+        return 1
+    print(line(known[name]))
+    return 0
+
+
+def status(known: Mapping[str, Program]) -> int:
+    """Print what runs where; 0 if everything does."""
+    for program in known.values():
+        print(line(program))
+    return 0 if all(program.daemon.pid for program in known.values()) else 1
+
+
+def line(program: Program) -> str:
+    pid = program.daemon.pid
+    return f"{program.name:<12} {f'pid {pid}' if pid else 'does not run':<13} {program.address}".rstrip()
+
+
+def banner(password: str) -> str:
+    known = f"{password} (shown only now)" if password else "as before"
+    return f"Sign in      admin, password {known}\nLogs         var/cluster/*.log\nEnd it       deploy/cluster stop"
+
+
+def refuse(why: str, code: int) -> int:
+    print(why, file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)

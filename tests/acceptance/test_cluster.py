@@ -1,0 +1,105 @@
+"""`deploy/cluster` in a copy of the repository: real servers in the background, restarted one by one, all ended."""
+
+import contextlib
+import json
+import os
+import re
+import subprocess
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.clone import copy_repository
+from tests.acceptance.site import ROOT, connect, eventually
+
+pytestmark = pytest.mark.acceptance
+
+NAMES = ["zookeeper", "mariadb", "scheduler-1", "scheduler-2", "scheduler-3", "web"]
+
+
+@pytest.fixture
+def clone(tmp_path):
+    copy_repository(tmp_path)
+    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
+    yield tmp_path
+    cluster(tmp_path, "stop")
+    assert not running(tmp_path)
+
+
+def cluster(clone, *arguments):
+    kept = ("HOME", "PATH", "CI")
+    env = {name: os.environ[name] for name in kept if name in os.environ}
+    command = ["deploy/cluster", *arguments]
+    return subprocess.run(command, cwd=clone, env=env, capture_output=True, text=True, timeout=300)
+
+
+def pids(text):
+    return {name: int(pid) for name, pid in re.findall(r"^(\S+) +pid (\d+)", text, re.MULTILINE)}
+
+
+def running(clone):
+    """Return the command lines of the processes that work in the clone."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            if str(clone) in command or str(clone) in os.readlink(process / "cwd"):
+                found.append(command)
+    return found
+
+
+def archived(clone):
+    state = json.loads((clone / "var/cluster/state.json").read_text())
+    url = f"mysql://scheduler:{state['password']}@127.0.0.1:{state['ports']['mariadb']}/scheduler"
+    with contextlib.closing(connect(url)) as connection:
+        cursor = connection.cursor()
+        cursor.execute("SELECT COUNT(*) FROM resume_bak")
+        return cursor.fetchone()[0]
+
+
+@pytest.mark.timeout(300)
+def test_a_cluster_starts_goes_on_through_restarts_and_leaves_nothing_behind(clone):
+    done = cluster(clone, "start")
+    assert done.returncode == 0, done.stdout + done.stderr
+    first = pids(done.stdout)
+    assert list(first) == NAMES
+    assert "password" in done.stdout
+    (site,) = re.findall(r"^web .* (http\S+)$", done.stdout, re.MULTILINE)
+    with urllib.request.urlopen(site, timeout=10) as page:
+        assert "admin" in page.geturl()
+    eventually(lambda: archived(clone) >= 2, 30, "resumes are archived")
+
+    for name in ("scheduler-2", "zookeeper", "mariadb", "web"):
+        done = cluster(clone, "restart", name)
+        assert done.returncode == 0, done.stdout + done.stderr
+    again = cluster(clone, "start")
+    assert again.returncode == 0
+    assert "password as before" in again.stdout
+    changed = {name for name, pid in pids(again.stdout).items() if first[name] != pid}
+    assert changed == {"scheduler-2", "zookeeper", "mariadb", "web"}
+    before = archived(clone)
+    eventually(lambda: archived(clone) >= before + 2, 40, "resumes are archived again")
+
+    assert cluster(clone, "status").returncode == 0
+    assert cluster(clone, "stop").returncode == 0
+    status = cluster(clone, "status")
+    assert (status.returncode, status.stdout.count("does not run")) == (1, len(NAMES))
+    assert not running(clone)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ([], 2, "Usage: deploy/cluster start | stop | status | restart NAME"),
+        (["restart"], 2, "Usage: "),
+        (["restart", "redis"], 2, '"redis" is none of zookeeper, mariadb, scheduler-1'),
+        (["restart", "web"], 1, "There is no cluster"),
+        (["status"], 1, "There is no cluster: `make cluster` starts one."),
+        (["stop"], 1, "There is no cluster"),
+    ],
+)
+def test_what_is_wrong_is_said(clone, arguments, code, said):
+    done = cluster(clone, *arguments)
+    assert (done.returncode, said in done.stderr) == (code, True)
+    assert not (clone / "var" / "cluster").exists()
