@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run cluster password reset setup tools test test-fast bench check format messages
+.PHONY: help run cluster password reset setup tools test test-fast bench simulate check format messages
 
 VENV := .venv/bin/python
 
@@ -30,8 +30,10 @@ tools:
 	@deploy/python -m deploy.install requirements/base.txt requirements/dev.txt
 
 test: setup ## run the whole suite, with real processes and servers
-	$(VENV) -m pytest
-	$(VENV) -m deploy.servers.mariadb -- $(VENV) -m pytest -m mariadb
+	$(VENV) -m pytest -m "not acceptance"
+	$(VENV) -m pytest -m acceptance -n 3
+	$(VENV) -m deploy.servers.mariadb -- $(VENV) -m pytest -m "mariadb and not acceptance"
+	$(VENV) -m deploy.servers.mariadb -- $(VENV) -m pytest -m "mariadb and acceptance" -n 3
 
 test-fast: tools ## run the tests that need no server and no process of their own
 	$(VENV) -m pytest -m "not acceptance"

@@ -50,12 +50,12 @@ class InstanceChangeList(ChangeList):
 class InstanceAdmin(ReadOnlyAdmin):
     list_display = ("state_shown", "instance", "items", "capacity", "running", "host", "pid", "started", "ended")
     fieldsets = (
-        (None, {"fields": ("state_shown", "id", "host", "pid", "tzdata", "handlers")}),
+        (None, {"fields": ("state_explained", "id", "host", "pid", "tzdata", "handlers")}),
         (_("What it has"), {"fields": ("items", "capacity", "running")}),
         (_("Its life"), {"fields": ("started", "joined", "ended", "declared_by")}),
     )
     readonly_fields = (
-        "state_shown",
+        "state_explained",
         "handlers",
         "items",
         "capacity",
@@ -74,11 +74,13 @@ class InstanceAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("state"))
     def state_shown(self, row: Instance) -> str:
+        state = _overview(row).state_of(row)
+        return lines(state_cell(state, WORDS[state]), MEANINGS.get(state, "")) if state else "–"
+
+    @admin.display(description=_("state"))
+    def state_explained(self, row: Instance) -> str:
         overview = _overview(row)
-        state = overview.state_of(row)
-        if state is None:
-            return lines("–", overview.trouble)
-        return lines(state_cell(state, WORDS[state]), MEANINGS.get(state, ""))
+        return self.state_shown(row) if overview.state_of(row) else lines("–", overview.trouble)
 
     @admin.display(description=_("instance"))
     def instance(self, row: Instance) -> str:

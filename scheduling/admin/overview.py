@@ -1,16 +1,23 @@
 """What the leader last saw in the registry, and what the ledger knows of the instances, read at once."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
+from scheduling.admin.times import duration, written, zone_named
 from scheduling.database.snapshot import Seen, read_snapshot
 from scheduling.domain.cluster import Cluster
 from scheduling.domain.instance import InstanceState
 from scheduling.domain.ranges import to_ranges
-from scheduling.models import Instance, Item
+from scheduling.models import Instance, Item, Snapshot
+
+Owned = Mapping[str, Mapping[str, list[list[int]]]]
+"""instance → job → ranges of items"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +25,7 @@ class Overview:
     """One reading; `trouble` says why what the registry shows is not known now."""
 
     cluster: Cluster = field(default_factory=Cluster)
+    owned: Owned = field(default_factory=dict)
     held: Mapping[str | None, int] = field(default_factory=dict)
     trouble: str = ""
 
@@ -34,12 +42,12 @@ class Overview:
 
     def owned_by(self, instance: str) -> dict[str, str]:
         """Return job → the items that the instance owns, as in "0-2, 5"."""
-        ranges = {job: to_ranges(owners).get(instance, []) for job, owners in sorted(self.cluster.assignments.items())}
-        return {job: ", ".join(_span(*pair) for pair in pairs) for job, pairs in ranges.items() if pairs}
+        ranges = self.owned.get(instance, {})
+        return {job: ", ".join(_span(*pair) for pair in pairs) for job, pairs in ranges.items()}
 
     def number_owned_by(self, instance: str) -> int:
         """Return how many items of all jobs the instance owns."""
-        return sum(owner == instance for owners in self.cluster.assignments.values() for owner in owners.values())
+        return sum(last - first + 1 for pairs in self.owned.get(instance, {}).values() for first, last in pairs)
 
 
 def read_overview() -> Overview:
@@ -47,16 +55,36 @@ def read_overview() -> Overview:
     seen = read_snapshot()
     if seen is None or not seen.is_fresh:
         return Overview(held=_held(), trouble=_trouble(seen))
-    return Overview(cluster=seen.cluster, held=_held())
+    return Overview(cluster=seen.cluster, owned=_owned(seen.cluster), held=_held())
+
+
+def _owned(cluster: Cluster) -> Owned:
+    owned: dict[str, dict[str, list[list[int]]]] = defaultdict(dict)
+    for job, owners in sorted(cluster.assignments.items()):
+        for instance, ranges in to_ranges(owners).items():
+            owned[instance][job] = ranges
+    return owned
 
 
 def _trouble(seen: Seen | None) -> str:
-    if seen is None:
-        return _("No instance has led yet: is a `runscheduler` running, and can it reach the registry?")
+    if seen:
+        return _(
+            "Leader %(leader)s last looked on %(time)s, %(age)s ago: "
+            "is a `runscheduler` running, and can it reach the registry that REGISTRY_URL names?"
+        ) % {"leader": seen.cluster.leader, "time": _when(seen.looked_at), "age": duration(seen.age)}
+    if Snapshot.objects.exists():
+        return _(
+            "What the last leader wrote cannot be read (the log says why): "
+            "do the web processes and `runscheduler` run the same release?"
+        )
     return _(
-        "The last leader, %(leader)s, looked %(seconds)s s ago: "
-        "is a `runscheduler` running, and can it reach the registry?"
-    ) % {"leader": seen.cluster.leader, "seconds": round(seen.age.total_seconds())}
+        "No instance has led yet: is a `runscheduler` running, and can it reach the registry that REGISTRY_URL names?"
+    )
+
+
+def _when(time: datetime) -> str:
+    zone = timezone.get_current_timezone_name()
+    return f"{written(time, zone_named(zone), pgettext('date and time', 'j M Y, H:i:s'))} {zone}"
 
 
 def _held() -> Mapping[str | None, int]:

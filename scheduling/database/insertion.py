@@ -49,11 +49,14 @@ def insert_fires(openings: Mapping[int, Opening], by: str, now: datetime) -> Non
             cursor.execute(FIRES + ", ".join([FIRE] * len(batch)), [value for row in batch for value in row])
 
 
-def insert_executions(fires: Iterable[int]) -> None:
-    """Insert a pending execution for every item of these fires."""
+def insert_executions(fires: Iterable[int]) -> int:
+    """Insert a pending execution for every item of these fires, and return how many."""
+    inserted = 0
     with connection.cursor() as cursor:
         for batch in _batches(sorted(fires)):
             cursor.execute(EXECUTIONS % ", ".join(["%s"] * len(batch)), batch)
+            inserted += cursor.rowcount
+    return inserted
 
 
 def written_parameters(opening: Opening) -> dict[str, str]:

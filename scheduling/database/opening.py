@@ -10,6 +10,8 @@ from django.db.models import QuerySet
 from scheduling.database.attempts import OpenFire
 from scheduling.database.clock import database_now
 from scheduling.database.insertion import BATCH, insert_executions, insert_fires, written_parameters
+from scheduling.domain.errors import BrokenLedger
+from scheduling.domain.errors import gettext_noop as _
 from scheduling.domain.fire import ExecutionState, FireState, Reason
 from scheduling.domain.job import Misfire
 from scheduling.domain.misfire import FIRE_ALL_AGE, FIRE_ALL_MOST, Opening
@@ -48,7 +50,7 @@ class OpeningBatch:
         }
 
     def _allows(self, opening: Opening, revision: int, counted_to: datetime) -> bool:
-        return revision == opening.job.revision and counted_to < opening.counted_to <= self.now
+        return revision == opening.job.revision and opening.follows(counted_to) and opening.counted_to <= self.now
 
     def move_cursors(self) -> None:
         """Account for the fire times up to each opening's `counted_to`."""
@@ -68,9 +70,19 @@ class OpeningBatch:
         self.ids = {(job, time): id for job, time, id in opened.values_list("job_id", "fire_time", "id")}
         self._link_coalesced()
         earlier = list(_unclaimed().filter(job__in=self.by_job))
-        insert_executions(self.ids.values())
+        self._insert_executions()
         self._cancel_held()
         self._cancel_unclaimed(earlier)
+
+    def _insert_executions(self) -> None:
+        wanted = sum(len(o.fires) * o.job.sharding_total_count for o in self.by_job.values())
+        found = insert_executions(self.ids.values())
+        if found != wanted:
+            raise BrokenLedger(
+                _("the ledger has rows for %(found)s of %(wanted)s items to open: save the job again"),
+                found=found,
+                wanted=wanted,
+            )
 
     def _missed(self) -> list[Fire]:
         return [

@@ -47,8 +47,14 @@ class SnapshotWriter:
         if shown == self._written and mine.update(looked_at=DatabaseNow()):
             return
         row = {"leader": by, "epoch": cluster.epoch, "document": _to_document(cluster), "looked_at": DatabaseNow()}
-        transact(lambda: Snapshot.objects.update_or_create(id=1, defaults=row))
+        transact(lambda: _put(row))
         self._written = shown
+
+
+def _put(row: Mapping[str, Any]) -> None:
+    # Updated without being read first: its document may have a megabyte.
+    if not Snapshot.objects.filter(id=1).update(**row):
+        Snapshot.objects.update_or_create(id=1, defaults=row)
 
 
 def read_snapshot() -> Seen | None:

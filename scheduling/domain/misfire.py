@@ -35,6 +35,10 @@ class Opening:
     fires: tuple[datetime, ...]
     missed: Missed | None = None
 
+    def follows(self, counted_to: datetime) -> bool:
+        """Are all fire times that it accounts for after the cursor? An opening decided on by an older one's are not."""
+        return counted_to < min([self.counted_to, *self.fires, *([self.missed.first] if self.missed else [])])
+
 
 def opening(job: Job, counted_to: datetime, now: datetime) -> Opening | None:
     """Apply the misfire policy to the fire times of `job` in (counted_to, now]; None if there is none.

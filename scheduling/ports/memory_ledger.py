@@ -233,7 +233,7 @@ class MemoryLedger:
     def _allows(self, opening: Opening, now: datetime) -> bool:
         row = self.tables.jobs[opening.job.name]
         same_job = row.job.enabled and row.job.revision == opening.job.revision
-        return same_job and row.counted_to < opening.counted_to <= now
+        return same_job and opening.follows(row.counted_to) and opening.counted_to <= now
 
     def _is_alive(self, instance: str | None) -> bool:
         row = self.tables.instances.get(instance or "")

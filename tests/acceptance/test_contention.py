@@ -28,6 +28,7 @@ for number in range({JOBS}):
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.parametrize("registry", ["database"], indirect=True)
 def test_six_processes_at_one_instant_meet_no_deadlock_and_leave_no_duplicate(site):
     site.manage("shell", "--verbosity", "0", "--command", CONFIGURE)
     deadlocks = count_deadlocks(site)

@@ -68,7 +68,7 @@ def test_a_signal_drains_what_runs_ends_and_nothing_is_run_again(site):
     assert [row[3] for row in site.executions("probe-second")] == [1] * 4
     (left,) = [row for row in instances(site) if row[1]]
     assert left[0] == left[2]
-    assert len(owners(site, SECOND)) == 1
+    eventually(lambda: len(owners(site, SECOND)) == 1, 30, "the other owns all items")
     second.signal(signal.SIGINT)
     assert second.wait(30) == 0
 

@@ -11,22 +11,23 @@ from tests.acceptance.site import eventually
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.mariadb]
 
-SESSION_TIMEOUT = 5
+SESSION_TIMEOUT = 6
+SECONDS = 25
 
 
 @pytest.mark.timeout(300)
-def test_killed_in_turn_for_a_minute_nothing_runs_twice_and_no_fire_time_is_lost(site):
+def test_killed_in_turn_nothing_runs_twice_and_no_fire_time_is_lost(site):
     schedulers = [site.scheduler() for _ in range(3 if site.on_mariadb else 2)]
     eventually(lambda: shares(site, len(schedulers)), 30, "every scheduler owns its share")
     killed, began = {}, time.monotonic()
-    while time.monotonic() - began < 60:
+    while time.monotonic() - began < SECONDS:
         for scheduler in schedulers:
             time.sleep(1.3)
             killed[scheduler.pid] = time.time()
             scheduler.kill()
             took = owned_again(site, len(schedulers) - 1, since=time.monotonic())
             print(f"every item owned again {took:.2f} s after the kill")
-            assert took < SESSION_TIMEOUT + 10
+            assert took < 3 * SESSION_TIMEOUT + 1
             scheduler.start()
             eventually(lambda: shares(site, len(schedulers)), 30, "the scheduler started again owns its share")
     for scheduler in schedulers:
@@ -34,7 +35,7 @@ def test_killed_in_turn_for_a_minute_nothing_runs_twice_and_no_fire_time_is_lost
     assert [scheduler.wait() for scheduler in schedulers] == [0] * len(schedulers)
     check_runs(site)
     check_only_what_was_left_runs_again(site, killed)
-    check_fire_times(site)
+    check_fire_times(site, at_least=10)
     check_rows(site)
 
 

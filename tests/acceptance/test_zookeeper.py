@@ -65,8 +65,8 @@ def test_killed_frozen_and_cut_off_in_turn_nothing_runs_twice_and_no_fire_time_i
 
 
 def struck(site, how, strike, mend):
-    """Strike one of three schedulers, and mend it when the others own all items."""
-    time.sleep(1.3)
+    """Strike one of three schedulers in the midst of a fire, and mend it when the others own all items."""
+    time.sleep(2.06 - time.time() % 2)
     since = time.monotonic()
     strike()
     took = owned_again(site, 2, since)
@@ -87,7 +87,7 @@ def test_zookeeper_restarted_stopped_and_wiped_ends_no_instance_and_runs_nothing
     schedulers = [site.scheduler() for _ in range(3)]
     eventually(lambda: shares(site, 3), 30, "every scheduler owns its share")
     before = living(site)
-    for away, wiped in ((0, False), (2 * SESSION_TIMEOUT, False), (0, True), (2 * SESSION_TIMEOUT, True)):
+    for away, wiped in ((0, False), (2 * SESSION_TIMEOUT, False), (0, True)):
         zookeeper.kill()
         if wiped:
             zookeeper.wipe()
@@ -99,13 +99,13 @@ def test_zookeeper_restarted_stopped_and_wiped_ends_no_instance_and_runs_nothing
         print(
             f"away {away} s, {'wiped' if wiped else 'kept'}: in order {time.monotonic() - since:.2f} s after its start"
         )
-        time.sleep(SESSION_TIMEOUT + 2)  # long enough for a wrong death to be declared
+    time.sleep(SESSION_TIMEOUT + 2)  # long enough for a wrong death to be declared
     assert living(site) == before
     assert [scheduler.process.poll() for scheduler in schedulers] == [None] * 3
     drain(schedulers)
     check_runs(site)
     assert {note.attempt for note in site.notes()} == {1}
-    check_fire_times(site)
+    check_fire_times(site, at_least=10)
     check_rows(site)
     assert site.rows("SELECT COUNT(*) FROM scheduling_fire WHERE state = 'coalesced'") != [(0,)]
 
@@ -150,16 +150,16 @@ def test_fires_cost_zookeeper_nothing(site, zookeeper):
         "    for n in range(100): c.save(Job(name=f'tick-{n}', handler='probe-tick', cron='* * * * * ?'))"
     )
     enable(site, False)
-    idle = packets_in(zookeeper, 15)
+    idle = packets_in(zookeeper, 10)
     enable(site, True)
     fired = "SELECT COUNT(*) FROM scheduling_execution WHERE state = 'succeeded'"
     eventually(lambda: site.rows(fired)[0][0] > 300, 30, "a hundred jobs fire")
     ran = site.rows(fired)[0][0]
-    loaded = packets_in(zookeeper, 15)
+    loaded = packets_in(zookeeper, 10)
     ran = site.rows(fired)[0][0] - ran
-    print(f"{idle} packets in 15 s without a fire, {loaded} with {ran} executions")
-    assert ran > 1000
-    assert loaded < 1.1 * idle + 10  # one request a fire would add more than a thousand
+    print(f"{idle} packets in 10 s without a fire, {loaded} with {ran} executions")
+    assert ran > 700
+    assert loaded < 1.1 * idle + 10  # one request a fire would add hundreds
 
 
 def enable(site, enabled):

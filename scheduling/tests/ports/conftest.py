@@ -6,9 +6,21 @@ import pytest
 from django.db import connection, transaction
 from pytest_django import DjangoDbBlocker
 
-from scheduling.models import Assignment, Cursor, Execution, Fire, Instance, Item, Job, Leadership, Marker, Registration
+from scheduling.models import (
+    Assignment,
+    Cursor,
+    Execution,
+    Fire,
+    Instance,
+    Item,
+    Job,
+    Leadership,
+    Marker,
+    Registration,
+    Snapshot,
+)
 
-ALWAYS_EMPTY = (Marker, Execution, Fire, Instance, Assignment, Leadership, Registration)
+ALWAYS_EMPTY = (Marker, Execution, Fire, Instance, Assignment, Leadership, Registration, Snapshot)
 
 
 @pytest.fixture

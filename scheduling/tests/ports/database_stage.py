@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from django.db import connection, connections
@@ -12,6 +12,8 @@ from django.db.models import F
 from scheduling.database.clock import database_now
 from scheduling.database.fence import DatabaseFence
 from scheduling.database.ledger import DatabaseLedger
+from scheduling.database.snapshot import read_snapshot
+from scheduling.domain.cluster import Cluster
 from scheduling.domain.fire import ExecutionState, FireState, Reason
 from scheduling.models import Cursor, Execution, Fire, Instance, Item, Registration
 from scheduling.tests.ports.probe import ExecutionRow, FireRow
@@ -76,6 +78,10 @@ class DatabaseProbe:
 
     def tokens(self, job: str) -> dict[int, int]:
         return dict(Item.objects.filter(job__name=job).values_list("number", "token"))
+
+    def shown(self) -> tuple[Cluster, str, datetime] | None:
+        seen = read_snapshot()
+        return (seen.cluster, seen.cluster.leader or "", seen.looked_at) if seen else None
 
     def rewind(self, job: str, seconds: float) -> None:
         then = database_now() - timedelta(seconds=seconds)

@@ -9,6 +9,7 @@ from scheduling.tests.ports.opening_suite import OpeningSuite
 from scheduling.tests.ports.race_suite import RaceSuite
 from scheduling.tests.ports.requesting_suite import RequestingSuite
 from scheduling.tests.ports.settling_suite import SettlingSuite
+from scheduling.tests.ports.showing_suite import ShowingSuite
 from scheduling.tests.ports.taking_over_suite import AuditSuite, DyingSuite, TakingOverSuite
 
 
@@ -21,6 +22,7 @@ class LedgerSuite(
     FinishingSuite,
     SettlingSuite,
     DyingSuite,
+    ShowingSuite,
     TakingOverSuite,
     AuditSuite,
     RaceSuite,

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from scheduling.domain.cluster import Cluster
 from scheduling.domain.fire import ExecutionState
 from scheduling.domain.trigger import IntervalTrigger
 from scheduling.ports import memory_tables
@@ -61,6 +62,9 @@ class MemoryProbe:
 
     def tokens(self, job: str) -> dict[int, int]:
         return {number: row.token for (name, number), row in self._tables.items.items() if name == job}
+
+    def shown(self) -> tuple[Cluster, str, datetime] | None:
+        return self._ledger.shown
 
     def rewind(self, job: str, seconds: float) -> None:
         row = self._tables.jobs[job]

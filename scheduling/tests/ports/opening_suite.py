@@ -62,6 +62,16 @@ class OpeningSuite:
         assert_not_won(stage, stage.ledger.open([stage.opening(job, 60)], by="b"), fires=1)
         assert stage.ledger.cursors().jobs[JOB].counted_to == stage.at(30)
 
+    def test_an_opening_that_another_has_begun_is_not_won(self, stage: Stage) -> None:
+        job = stage.configure()
+        stage.open(job, 60)
+        missed = Missed(
+            state=FireState.SKIPPED, reason=Reason.NOBODY_WAS_UP, count=3, first=stage.at(90), last=stage.at(40)
+        )
+        for decided_before in (stage.opening(job, 30, missed=missed), stage.opening(job, 60, 30)):
+            assert_not_won(stage, stage.ledger.open([decided_before], by="b"), fires=1)
+        assert stage.ledger.cursors().jobs[JOB].counted_to == stage.at(60)
+
     @pytest.mark.parametrize("difference", [-1, 1])
     def test_a_job_of_another_revision_is_not_won(self, stage: Stage, difference: int) -> None:
         job = stage.configure()

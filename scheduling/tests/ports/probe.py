@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from scheduling.domain.cluster import Cluster
 from scheduling.domain.fire import ExecutionState, FireState, Reason
 
 
@@ -48,6 +49,9 @@ class LedgerProbe(Protocol):
 
     def tokens(self, job: str) -> dict[int, int]:
         """Return item → the largest token it has had."""
+
+    def shown(self) -> tuple[Cluster, str, datetime] | None:
+        """Return what the registry showed when somebody last looked, who did, and when."""
 
     def rewind(self, job: str, seconds: float) -> None:
         """Have the job be configured `seconds` before the ledger's now, and nothing accounted for since."""

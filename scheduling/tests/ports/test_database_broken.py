@@ -4,6 +4,7 @@ import pytest
 
 from scheduling.database.ledger import DatabaseLedger
 from scheduling.database.registry import DatabaseRegistry
+from scheduling.domain.errors import BrokenLedger
 from scheduling.domain.fire import ExecutionState, FireState
 from scheduling.models import Assignment, Execution, Fire, Item, Job, Leadership, Registration
 from scheduling.tests.ports.database_stage import database_stage
@@ -46,6 +47,16 @@ def test_item_parameters_that_are_none_are_left_out(stage: Stage, caplog: pytest
     (attempt,) = DatabaseLedger().claim(stage.live(), by="a", claim="mine")
     assert attempt.parameters == {}
     assert "runs without item parameters" in caplog.text
+
+
+def test_a_job_whose_items_are_gone_opens_nothing_until_it_is_saved_again(stage: Stage) -> None:
+    job = stage.configure(sharding_total_count=3)
+    Item.objects.filter(number=1).delete()
+    with pytest.raises(BrokenLedger, match="rows for 2 of 3 items"):
+        stage.open(job, 30)
+    assert not Fire.objects.exists() and not Execution.objects.exists()
+    stage.open(stage.configure(sharding_total_count=3), 20)
+    assert [execution.item for execution in stage.live()] == [0, 1, 2]
 
 
 def test_an_execution_in_no_known_state_is_left_alone_and_settles_as_failed(stage: Stage) -> None:

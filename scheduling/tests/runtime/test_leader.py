@@ -1,5 +1,6 @@
 """What only the leader does, on the stage."""
 
+from scheduling.domain.errors import LedgerUnavailable
 from scheduling.tests.runtime.stage import Stage
 
 SHOW = 2.0
@@ -50,6 +51,26 @@ def test_only_the_leader_shows_and_the_next_one_goes_on():
     _cluster, by, ago = shown(stage)
     assert by != first
     assert ago <= SHOW + 0.5
+
+
+def test_what_could_not_be_shown_is_shown_once_the_ledger_answers_again(monkeypatch, caplog):
+    stage = Stage()
+    stage.configure(sharding_total_count=4)
+    stage.node("a")
+    stage.play(3)
+    before = shown(stage)[0]
+    with monkeypatch.context() as patch:
+        patch.setattr(stage.ledger, "show", lost)
+        stage.node("b")
+        stage.play(5)
+        assert stage.ledger.shown[0] is before
+        assert "nothing starts until the ledger answers again" in caplog.text
+    stage.play(1)
+    assert set(shown(stage)[0].instances) == {"a", "b"}
+
+
+def lost(cluster, *, by):
+    raise LedgerUnavailable("lost")
 
 
 def test_what_nobody_of_us_wrote_is_published_again(monkeypatch):

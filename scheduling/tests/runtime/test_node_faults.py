@@ -1,14 +1,17 @@
 """Nodes whose ledger or registry answers too late, not at all, or with what cannot be."""
 
 from collections import Counter
+from datetime import timedelta
 
 import pytest
 
 from scheduling.domain.errors import BrokenLedger, LedgerUnavailable, RegistryUnavailable
 from scheduling.domain.fire import FireState
-from scheduling.domain.trigger import ManualTrigger
+from scheduling.domain.job import Misfire
+from scheduling.domain.trigger import IntervalTrigger, ManualTrigger
 from scheduling.ports.memory_ledger import MemoryLedger
-from scheduling.tests.runtime.stage import Stage, owned, states
+from scheduling.ports.memory_registry import MemoryRegistry
+from scheduling.tests.runtime.stage import START, Stage, owned, states
 
 
 @pytest.fixture
@@ -17,7 +20,7 @@ def stage():
 
 
 class Forgetful(MemoryLedger):
-    """Loses the answer of the next claim, which was written, or of the one before it was."""
+    """Loses the answer of the next claim, opening or finish, which was written, or the next claim itself."""
 
     lose = ""
 
@@ -30,6 +33,13 @@ class Forgetful(MemoryLedger):
             self.lose = ""
             raise LedgerUnavailable("lost")
         return attempts
+
+    def open(self, openings, *, by):
+        won = super().open(openings, by=by)
+        if self.lose == "opening":
+            self.lose = ""
+            raise LedgerUnavailable("lost")
+        return won
 
     def finish(self, results):
         verdicts = super().finish(results)
@@ -52,6 +62,26 @@ def test_a_lost_reply_neither_starts_twice_nor_loses_anything(stage, lost):
     assert [fire.state for fire in stage.probe.fires("job")] == [FireState.SUCCEEDED] * 3
     assert [row.attempt for row in stage.probe.executions("job")] == [1, 1, 1]
     assert len(stage.ran) == 3
+
+
+@pytest.mark.parametrize("misfire", Misfire)
+def test_a_lost_reply_to_an_opening_loses_no_fire_time_while_the_registry_is_away(stage, monkeypatch, misfire):
+    ledger = Forgetful(stage.now)
+    ledger.tables = stage.ledger.tables
+    stage.configure(trigger=IntervalTrigger(seconds=1, anchor=START), misfire=misfire)
+    stage.node("a", ledger=ledger)
+    stage.play(2.5)
+    ledger.lose = "opening"
+    monkeypatch.setattr(MemoryRegistry, "cluster", unavailable)
+    stage.play(3)  # the cursors are not read
+    monkeypatch.undo()
+    stage.play(3)
+    accounted = [fire.first_missed or fire.fire_time for fire in stage.probe.fires("job")]
+    assert accounted == [START + timedelta(seconds=second) for second in range(1, 9)]
+
+
+def unavailable(*_args):
+    raise RegistryUnavailable("away")
 
 
 def test_a_lost_claim_of_a_job_that_is_gone_by_then_is_put_back_and_stops_nothing(stage):

@@ -3,7 +3,6 @@
 import pytest
 
 from scheduling.domain.errors import LedgerUnavailable
-from scheduling.domain.errors import gettext_noop as _
 from scheduling.domain.fire import ExecutionState, FireState
 from scheduling.runtime.executor import run
 from scheduling.tests.runtime.stage import Stage, owned, states
@@ -61,7 +60,7 @@ def test_results_are_written_although_claims_fail(stage, calls, monkeypatch):
 
     def fail_after_the_first(rows, **how):
         if not left:
-            raise LedgerUnavailable(_("no answer"))
+            raise LedgerUnavailable("no answer")
         left.pop()
         return claim(rows, **how)
 
