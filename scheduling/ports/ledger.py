@@ -98,8 +98,9 @@ class Ledger(Configuration, Protocol):
     def open(self, openings: Sequence[Opening], *, by: str) -> frozenset[str]:
         """Move each cursor and insert its fires and their pending executions, all or nothing; return the jobs won.
 
-        A job is not won if its cursor has passed, its revision or enabledness is another, or the fire time is after
-        the ledger's clock. The misfire policy is applied to unclaimed executions of the job's earlier fires.
+        A job is not won if its cursor has passed any of the fire times, its revision or enabledness is another, or a
+        fire time is after the ledger's clock. The misfire policy is applied to unclaimed executions of the job's
+        earlier fires.
         """
 
     def look(self, jobs: Iterable[str]) -> Look:

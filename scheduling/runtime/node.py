@@ -281,8 +281,9 @@ class Node:
     def _seconds_left(self) -> float:
         if self._can_claim():
             return 0.0
-        left = [self._membership.seconds_left(), self._look_timer.left()]
+        left = [self._membership.seconds_left()]
         if self._membership.may_start():
+            left.append(self._look_timer.left())
             times = self._agenda.fire_times(self._openable())
             left += [self._agenda.seconds_to(self._wake_at(name, time)) for name, time in times.items()]
         return max(AGAIN_SECONDS if min(left) < 0 else 0.0, min(left))

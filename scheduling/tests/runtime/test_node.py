@@ -196,6 +196,22 @@ def test_an_instance_without_proof_of_life_starts_nothing(stage):
     assert len(stage.ran) - before <= 2
 
 
+@pytest.mark.parametrize("why", ["no proof of life", "draining"])
+def test_an_instance_that_may_start_nothing_sleeps_between_its_readings(stage, why):
+    stage.configure()
+    a = stage.node("a")
+    stage.play(3)
+    if why == "draining":
+        a.node.drain()
+    else:
+        a.session.beat = lambda: None
+    stage.play(5)
+    ticks, watch = [], a.membership.watch
+    a.membership.watch = lambda: ticks.append(stage.seconds) or watch()
+    stage.play(3, step=0.01)
+    assert len(ticks) < 15
+
+
 @pytest.mark.parametrize("joined_at", [0.47, 0.48, 0.49, 0.5])
 def test_one_that_does_not_open_starts_at_once_also_if_it_reads_the_cursors_before_it_looks(stage, joined_at):
     stage.configure(sharding_total_count=2)

@@ -1,11 +1,7 @@
 """What is done to a cluster: drawn from the seed, planned before the history begins."""
 
-from dataclasses import replace
-
 from scheduling.domain.errors import SchedulingError
-from scheduling.domain.job import Job, Misfire
-from scheduling.domain.trigger import IntervalTrigger, ManualTrigger
-from scheduling.tests.runtime.stage import START
+from scheduling.tests.simulation.jobs import changed
 
 CALLS = (
     *("crash before", "crash after", "freeze before", "freeze before", "freeze before", "freeze after"),
@@ -13,26 +9,11 @@ CALLS = (
 )
 """The faults of one call."""
 
-DECIDING = ("claim", "claim", "claim", "open", "finish", "take_over", "die", "assign", "assign", "publish", "register")
-"""The calls that change something."""
-
-
-def a_job(random, name):
-    """Return a job of any kind."""
-    return Job(
-        name=name,
-        handler="work",
-        trigger=_trigger(random),
-        sharding_total_count=random.choice((1, 1, 2, 3, 5)),
-        misfire=random.choice(list(Misfire)),
-        failover=random.random() < 0.8,
-    )
-
-
-def _trigger(random):
-    return (
-        IntervalTrigger(seconds=random.choice((1, 2, 3, 7)), anchor=START) if random.random() < 0.9 else ManualTrigger()
-    )
+AMBUSHED = (
+    *("claim", "claim", "claim", "open", "finish", "take_over", "die", "assign", "assign", "publish", "register"),
+    *("once", "handler", "handler", "handler", "audit", "join", "joined", "beat"),
+)
+"""Where an ambush waits: calls that change something, and the middle of a handler's transaction."""
 
 
 def kill(world, machine):
@@ -45,20 +26,26 @@ def freeze(world, machine):
     seconds = world.random.choice((1, 4, 6, 9))
     machine.frozen = True
     world.history.note(machine.name, "frozen", f"for {seconds} s")
-    world.later(seconds, lambda: thaw(world, machine))
+    world.later(seconds, lambda: thaw(world, machine, seconds))
 
 
-def thaw(world, machine):
+def thaw(world, machine, seconds):
+    if not machine.frozen:
+        return
     machine.frozen = False
+    machine.workers.delay(seconds)
     world.history.note(machine.name, "thawed")
 
 
 def cut(world, machine):
+    """Lose what is sent to a port, or every reply."""
     ports = world.random.choice(({"registry"}, {"registry"}, {"ledger"}, {"registry", "ledger"}))
-    seconds = world.random.choice((0.5, 2, 4, 8))
-    machine.cut = set(ports)
-    world.history.note(machine.name, "cut off", f"from {' and '.join(sorted(ports))} for {seconds} s")
-    world.later(seconds, machine.cut.clear)
+    what, seconds = world.random.choice(("request", "request", "reply")), world.random.choice((0.5, 2, 4, 8))
+    machine.cut = dict.fromkeys(sorted(ports), what)
+    world.history.note(
+        machine.name, "cut off", f"from {' and '.join(machine.cut)} for {seconds} s, each {what} is lost"
+    )
+    world.later(seconds, lambda: machine.cut.clear())
 
 
 def storm(world, machine):
@@ -68,7 +55,7 @@ def storm(world, machine):
 
 
 def ambush(world, machine):
-    machine.ambushes[world.random.choice(DECIDING)] = world.random.choice(CALLS)
+    machine.ambushes[world.random.choice(AMBUSHED)] = (world.random.choice(CALLS), world.random.choice(ALSO))
 
 
 def calm_down(machine):
@@ -87,13 +74,12 @@ def join(world, machine):
 def edit(world, machine):
     name = world.random.choice(world.names)
     row = world.ledger.tables.jobs[name]
-    job = replace(a_job(world.random, name), enabled=world.random.random() < 0.8)
+    job = changed(world.random, row.job)
     if row.retired and world.random.random() < 0.5:
         return
     world.history.note(
         "people", "edited", f"{name}: {job.trigger} {job.sharding_total_count} {job.misfire} {job.enabled}"
     )
-    row.retired = False
     world.ledger.configure(job)
 
 
@@ -110,11 +96,44 @@ def request(world, machine):
         world.ledger.request(name, key=key, asked_by="people")
     except SchedulingError:
         return
+    world.requests.add((name, key))
     world.history.note("people", "requested", f"{name} {key}")
 
+
+def nothing(world, machine):
+    pass
+
+
+def race(world, machine):
+    """Let a claim wait while items move to a newcomer."""
+    others = [m for m in world.machines if not m.gone and m.id != world.ensemble.leader]
+    for each in others:  # a leader that waits moves nothing
+        each.ambushes["claim"] = (world.random.choice(("slow before", "freeze before")), join)
+
+
+def late_proof(world, machine):
+    """Let the answer to a beat come late, and be the last one."""
+    machine.ambushes["beat"] = ("slow after", lose_requests)
+
+
+def lost_opening(world, machine):
+    """Let the answer to an opening be lost, and the registry with it, so that the cursors are not read again."""
+    for each in world.machines:  # one of them will open
+        each.ambushes["open"] = ("lost reply", lose_requests)
+
+
+def lose_requests(world, machine):
+    # Not this one, which is on its way.
+    world.later(0.001, lambda: world.is_mended or machine.cut.update(registry="request"))
+    world.later(8, lambda: machine.cut.clear())
+
+
+ALSO = (*(nothing,) * 4, join, join, cut, edit)
+"""What happens while a call that is ambushed meets its fault."""
 
 KINDS = (
     *(kill, freeze, cut, storm, storm, storm, storm, join, join, join, drain),
     *(ambush,) * 10,
+    *(race, race, late_proof, lost_opening),
     *(freeze, cut, edit, edit, retire, request, request),
 )

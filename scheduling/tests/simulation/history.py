@@ -1,8 +1,10 @@
 """What happened in one history, as lines that can be read, and how often each thing did."""
 
+import re
 from collections import Counter
 
-LINES = 120
+LINES = 200
+JOBS = re.compile(r"job-\d+")
 
 
 class Broken(AssertionError):
@@ -28,9 +30,24 @@ class History:
         """Return the error that says which promise was broken, and how it came to that."""
         self.note("*", "BROKEN", what)
         # Kept, as the code under test may catch what is raised.
-        self.violation = self.violation or Broken(f"seed {self.seed}: {promise}: {what}\n{self}")
+        self.violation = self.violation or Broken(f"seed {self.seed}: {promise}: {what}\n{self.about(what)}")
         return self.violation
 
+    def about(self, what):
+        """Return the last lines, without those that are only about other jobs than `what` is."""
+        jobs = set(JOBS.findall(what))
+        lines = [line for line in self.lines if _is_about(line, jobs)]
+        cut = f"  … {len(lines) - LINES} lines before\n" if len(lines) > LINES else ""
+        return cut + _written(lines[-LINES:])
+
     def __str__(self):
-        cut = f"  … {len(self.lines) - LINES} lines before\n" if len(self.lines) > LINES else ""
-        return cut + "\n".join(f"  {at:8.3f} {who:<8} {kind} {what}" for at, who, kind, what in self.lines[-LINES:])
+        return _written(self.lines)
+
+
+def _is_about(line, jobs):
+    named = set(JOBS.findall(line[3]))
+    return not named or not jobs or bool(named & jobs)
+
+
+def _written(lines):
+    return "\n".join(f"  {at:8.3f} {who:<8} {kind} {what}" for at, who, kind, what in lines)

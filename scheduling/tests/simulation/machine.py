@@ -2,7 +2,6 @@
 
 from scheduling.domain.errors import LedgerUnavailable, RegistryUnavailable
 from scheduling.domain.instance import Instance
-from scheduling.ports.memory_fence import MemoryFence
 from scheduling.runtime.membership import Membership
 from scheduling.runtime.node import Node
 from scheduling.runtime.session import BEATS_PER_SESSION, Session
@@ -14,6 +13,9 @@ NEVER = float("inf")
 PROOFS = ("register", "beat")
 TICK_SECONDS = 0.002
 """What a tick takes at least."""
+
+REST = "an instance with nothing to do sleeps"
+RESTLESS_TICKS = 50
 
 
 class Crash(BaseException):
@@ -41,8 +43,8 @@ class Wire:
 class Machine:
     """One process.
 
-    `calm` is the chance that a call meets no fault, `ambushes` are the faults that wait for the next call of a method,
-    `cut` the ports that cannot be reached.
+    `calm` is the chance that a call meets no fault, `ambushes` is method → the fault that waits for its next call,
+    `cut` is port → what is lost on the way to it or back, `proved_at` when the last answered proof of life was sent.
     """
 
     def __init__(self, world, name, drift):
@@ -51,9 +53,10 @@ class Machine:
         self.drift = drift
         self.calm = 1.0
         self.ambushes = {}
-        self.cut = set()
+        self.cut = {}
         self.gone = self.frozen = self.ticking = self.draining = False
         self.proved_at = -NEVER
+        self.restless = 0
         self.tick_at = self.beat_at = world.seconds
         self._ids = iter(f"{name}-{number}" for number in range(2, 999))
         self._assemble(f"{name}-1")
@@ -65,14 +68,13 @@ class Machine:
         self.timeout = registry.session_timeout
         self.workers = VirtualWorkers(self, world.random.choice((1, 2, 8)))
         self.session = Session(registry, self.clock)
-        instance = Instance(
-            id=id, host=self.name, pid=1, started_at=START, handlers=frozenset({"work"}), tzdata="2026a"
-        )
+        zones = world.random.choice(("2025b", "2026a", "2026a", "2026a"))
+        instance = Instance(id=id, host=self.name, pid=1, started_at=START, handlers=frozenset({"work"}), tzdata=zones)
         self.membership = Membership(instance, ledger=ledger, registry=registry, session=self.session, clock=self.clock)
         self.node = Node(
             membership=self.membership,
             ledger=ledger,
-            fence=MemoryFence(world.ledger),
+            fence=Wire(self, "ledger", world.fence, LedgerUnavailable),
             workers=self.workers,
             handlers={"work": handler(lambda context: None)},
             clock=self.clock,
@@ -92,20 +94,20 @@ class Machine:
         if self.gone or self.frozen:
             return NEVER
         tick_at = NEVER if self.ticking else self.tick_at
-        return min(tick_at, self.beat_at, self.workers.next_end())
+        return min(tick_at, self.beat_at, self.workers.next_at())
 
     def act(self):
         """Do what is due; a crash ends the machine."""
         try:
-            if self.workers.next_end() <= self.world.seconds:
-                self.workers.end_due()
-                self.tick_at = self.world.seconds
+            if self.workers.next_at() <= self.world.seconds:
+                self.workers.go_on()
+                self.tick_at = self.world.seconds if self.workers.results else self.tick_at
             elif self.beat_at <= self.world.seconds:
                 self._beat()
             else:
                 self._tick()
         except Crash:
-            self.die("crashed")
+            pass  # the one who ended it has noted how
 
     def die(self, how):
         """End the process, with all that it runs."""
@@ -117,7 +119,6 @@ class Machine:
         """Ask it to end in order."""
         self.draining = True
         self.tick_at = self.world.seconds
-        self.node.drain()
 
     def _beat(self):
         self.beat_at = self.world.seconds + self.timeout / BEATS_PER_SESSION
@@ -129,12 +130,21 @@ class Machine:
     def _tick(self):
         self.ticking = True
         try:
-            self.tick_at = self.world.seconds + max(self.node.tick() / (1 + self.drift), TICK_SECONDS)
+            if self.draining and not self.membership.instance.draining:
+                self.node.drain()
+            seconds = self.node.tick() / (1 + self.drift)
+            self._check_rest(seconds)
+            self.tick_at = self.world.seconds + max(seconds, TICK_SECONDS)
             if self.draining and self.node.is_drained():
                 self.node.leave()
                 self.die("drained")
         finally:
             self.ticking = False
+
+    def _check_rest(self, seconds):
+        self.restless = self.restless + 1 if seconds < TICK_SECONDS else 0
+        if self.restless > RESTLESS_TICKS:
+            raise self.world.history.broken(REST, f"{self.name} has ticked {self.restless} times without a pause")
 
     # Calls
 
@@ -143,36 +153,52 @@ class Machine:
         fault = self._fault(method) if self.calm < 1.0 or self.ambushes else None
         sent_at = self.world.seconds
         self._meet(fault, "before")
-        if port in self.cut or fault == "lost request":
-            raise error("the request is lost")
+        self._lose("request", port, method, fault, error)
         answer = act()
         self._meet(fault, "after")
-        if port in self.cut or fault == "lost reply":
-            self.world.history.note(self.name, "lost reply", method)
-            raise error("the reply is lost")
+        self._lose("reply", port, method, fault, error)
         if method in PROOFS:
             self.proved_at = max(self.proved_at, sent_at)
         return answer
 
+    def stumble(self):
+        """Meet a fault, or none, in the middle of a handler."""
+        fault = self._fault("handler")
+        self._meet(fault, "before")
+        self._meet(fault, "after")
+
+    def check_alive(self):
+        """Go no further if the process has ended."""
+        if self.gone:
+            raise Crash
+
+    def _lose(self, what, port, method, fault, error):
+        if self.cut.get(port) == what or fault == f"lost {what}":
+            self.world.history.note(self.name, f"lost {what}", method)
+            raise error(f"the {what} is lost")
+
     def _fault(self, method):
         random = self.world.random
         if method in self.ambushes:
-            return self.ambushes.pop(method)
+            fault, also = self.ambushes.pop(method)
+            also(self.world, self)
+            return fault
         return random.choice(self.world.faults.CALLS) if random.random() > self.calm else None
 
     def _meet(self, fault, when):
         if fault == f"crash {when}":
-            raise Crash
+            self.die("crashed")
         if fault == f"freeze {when}":
             self._freeze_here(self.world.random.choice((0.5, 2, 5.7, 6.2, 7)))
         if fault == f"slow {when}":
             self.world.history.note(self.name, "slow call")
             self.world.play(self.world.seconds + self.world.random.choice((0.3, 1.5, 3)))
-        if self.gone:
-            raise Crash
+        self.check_alive()
 
     def _freeze_here(self, seconds):
-        was_frozen, self.frozen = self.frozen, True
+        was_frozen, began = self.frozen, self.world.seconds
+        self.frozen = True
         self.world.history.note(self.name, "frozen in a call", f"for {seconds} s")
-        self.world.play(self.world.seconds + seconds)
+        self.world.play(began + seconds)
         self.frozen = was_frozen
+        self.workers.delay(self.world.seconds - began)

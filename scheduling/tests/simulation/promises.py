@@ -3,12 +3,15 @@
 from collections import Counter
 from datetime import timedelta
 
-from scheduling.domain.fire import FireState
-from scheduling.domain.trigger import IntervalTrigger
+from scheduling.domain.fire import ExecutionState, FireState
+from scheduling.tests.simulation.jobs import SECOND, fire_times
 
 ACCOUNTED = "every fire time is accounted for, once"
+REQUESTED = "a request is one fire, however often its key comes"
+WHOLE = "a fire has one execution of each of its items, and ends as they do"
 SETTLED = "what was opened is settled, and nothing is held for nobody"
 OWNED = "every item has one live owner, and shares differ by at most one"
+EFFECTS = "what context.once writes is written if its execution succeeded"
 LATE = timedelta(seconds=5)
 MORE_THAN = 1_101
 
@@ -17,40 +20,37 @@ def check(world):
     """Raise `Broken` for the first promise that does not hold."""
     for name in world.names:
         _check_fire_times(world, name)
-    _check_settled(world)
-    _check_owned(world)
+    _check_requests(world)
+    for fire in world.ledger.tables.fires.values():
+        _check_whole(world, fire)
+        _check_effects(world, fire)
+        _check_settled(world, fire)
+    _check_held(world)
+    for name in world.names:
+        _check_owned(world, name)
 
 
 def _check_fire_times(world, name):
     counted_to = world.ledger.tables.jobs[name].counted_to
-    expected = Counter(_expected(world.ledger.segments[name], counted_to))
+    expected = Counter(_expected(world.ledger.eras[name], counted_to))
     found = Counter(_found(world, name))
     if expected != found:
-        wrong = {
-            f"{time:%H:%M:%S}": (expected[time], found[time])
-            for time in expected | found
-            if expected[time] != found[time]
-        }
+        times = sorted(time for time in expected | found if expected[time] != found[time])
+        wrong = {f"{time:%H:%M:%S}": (expected[time], found[time]) for time in times}
         raise world.history.broken(ACCOUNTED, f"{name}: fire time → (expected, found): {wrong}")
-    due = _expected(world.ledger.segments[name], world.now() - LATE)
+    due = _expected(world.ledger.eras[name], world.now() - LATE)
     if due and max(due) > counted_to:
         raise world.history.broken(ACCOUNTED, f"{name} is counted to {counted_to}, and {max(due)} is due")
 
 
-def _expected(segments, until):
+def _expected(eras, until):
     """Return the fire times of each trigger for as long as it was the job's, up to `until`."""
-    ends = [start for start, _ in segments[1:]] + [until]
-    times = []
-    for (start, trigger), end in zip(segments, ends, strict=True):
-        if isinstance(trigger, IntervalTrigger):
-            times += _times(trigger, start, min(end, until))
-    return times
-
-
-def _times(trigger, after, until):
-    first = int((after - trigger.anchor).total_seconds() // trigger.seconds) + 1
-    last = int((until - trigger.anchor).total_seconds() // trigger.seconds)
-    return [trigger.anchor + timedelta(seconds=n * trigger.seconds) for n in range(max(first, 1), last + 1)]
+    ends = [start for start, _ in eras[1:]] + [until]
+    return [
+        time
+        for (start, trigger), end in zip(eras, ends, strict=True)
+        for time in fire_times(trigger, start, min(end, until))
+    ]
 
 
 def _found(world, name):
@@ -60,38 +60,79 @@ def _found(world, name):
         if not fire.missed_count:
             yield fire.fire_time
             continue
-        times = _times(fire.job.trigger, fire.first_missed - timedelta(seconds=1), fire.fire_time)
+        times = fire_times(fire.job.trigger, fire.first_missed - SECOND, fire.fire_time)
         if len(times) != fire.missed_count < MORE_THAN:
-            raise world.history.broken(
-                ACCOUNTED, f"{name}: a row says {fire.missed_count}, and stands for {len(times)}"
-            )
+            what = f"{name}: a row says {fire.missed_count}, and stands for {len(times)}"
+            raise world.history.broken(ACCOUNTED, what)
         yield from times
 
 
-def _check_settled(world):
-    tables = world.ledger.tables
-    old = world.now() - LATE
-    for fire in tables.fires.values():
-        if fire.state is FireState.OPEN and fire.fire_time < old:
-            left = {e.item: (str(e.state), e.instance) for e in fire.executions.values() if e.id in tables.live}
-            raise world.history.broken(SETTLED, f"{fire.job.name} {fire.fire_time:%H:%M:%S}/{fire.run} is open: {left}")
+def _check_requests(world):
+    keys = Counter((fire.job.name, fire.run) for fire in world.ledger.tables.fires.values() if fire.run)
+    if keys != Counter(world.requests):
+        raise world.history.broken(REQUESTED, f"{dict(keys)} instead of {world.requests}")
+
+
+def _check_whole(world, fire):
+    items = set() if fire.missed_count else set(range(fire.job.sharding_total_count))
+    if fire.executions.keys() != items:
+        raise world.history.broken(WHOLE, f"{_named(fire)} has {sorted(fire.executions)}, not {sorted(items)}")
+    if fire.state is FireState.OPEN or fire.missed_count:
+        return
+    ends = Counter(execution.state for execution in fire.executions.values())
+    if fire.state not in _ends(ends):
+        raise world.history.broken(WHOLE, f"{_named(fire)} is {fire.state}: {dict(ends)}")
+
+
+def _ends(ends):
+    """Return the states that a fire may have whose executions have ended so."""
+    succeeded = ends.pop(ExecutionState.SUCCEEDED, 0)
+    cancelled = ends.pop(ExecutionState.CANCELLED, 0)
+    if not succeeded and not ends:
+        return {FireState.SKIPPED, FireState.COALESCED} if cancelled else set()
+    if succeeded and ends:
+        return {FireState.PARTLY_FAILED}
+    return {FireState.SUCCEEDED} if succeeded else {FireState.FAILED}
+
+
+def _check_effects(world, fire):
+    for execution in fire.executions.values():
+        done = execution.state is ExecutionState.SUCCEEDED and world.acts.get(execution.id) == "once"
+        if done and execution.id not in world.effects:
+            raise world.history.broken(EFFECTS, f"{_named(fire)} item {execution.item}")
+
+
+def _check_settled(world, fire):
+    if fire.state is FireState.OPEN and fire.fire_time < world.now() - LATE:
+        live = world.ledger.tables.live
+        left = {e.item: (e.state.value, e.instance) for e in fire.executions.values() if e.id in live}
+        raise world.history.broken(SETTLED, f"{_named(fire)} is open: {left}")
+
+
+def _check_held(world):
     living = {machine.id for machine in world.machines if not machine.gone}
-    for (job, item), row in tables.items.items():
-        if row.holder and row.holder.instance not in living:
-            raise world.history.broken(SETTLED, f"{job} item {item} is held by {row.holder.instance}")
+    for (job, item), row in world.ledger.tables.items.items():
+        holder = row.holder
+        if holder and holder.instance not in living:
+            raise world.history.broken(SETTLED, f"{job} item {item} is held by {holder.instance}")
+        if holder and not world.runs(holder.instance, holder.id):
+            raise world.history.broken(
+                SETTLED, f"{job} item {item} is held by {holder.instance}, which does not run it"
+            )
 
 
-def _check_owned(world):
-    tables = world.ledger.tables
+def _check_owned(world, name):
     living = {machine.id for machine in world.machines if not machine.gone and not machine.draining}
-    for name in world.names:
-        owners = world.ensemble.assignments.get(name, {})
-        row = tables.jobs[name]
-        wanted = set() if row.retired else set(range(row.job.sharding_total_count))
-        above = {item for item in owners if item >= row.job.sharding_total_count}
-        if set(owners) - above != wanted or not set(owners.values()) <= living:
-            raise world.history.broken(OWNED, f"{name}: {wanted} should belong to {living}, and does so: {owners}")
-        shares = Counter(dict.fromkeys(living, 0)) + Counter(owners.values())
-        counts = [shares[id] for id in living]
-        if not row.retired and max(counts) - min(counts) > 1:
-            raise world.history.broken(OWNED, f"{name}: {dict(shares)}")
+    owners, row = world.ensemble.assignments.get(name, {}), world.ledger.tables.jobs[name]
+    wanted = set() if row.retired else set(range(row.job.sharding_total_count))
+    below = {item for item in owners if item < row.job.sharding_total_count}
+    if below != wanted or not set(owners.values()) <= living:
+        what = f"{name}: {sorted(wanted)} should belong to {sorted(living)}, and does so: {owners}"
+        raise world.history.broken(OWNED, what)
+    shares = [list(owners.values()).count(id) for id in living]
+    if not row.retired and max(shares) - min(shares) > 1:
+        raise world.history.broken(OWNED, f"{name}: {owners}")
+
+
+def _named(fire):
+    return f"{fire.job.name} {fire.fire_time:%H:%M:%S}/{fire.run}"

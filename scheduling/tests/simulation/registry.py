@@ -6,11 +6,16 @@ EPOCH = "an old leader changes nothing"
 
 
 class WatchedEnsemble(MemoryEnsemble):
-    """`ended` are the ids whose session has ended at least once."""
+    """`ended` are ids whose session has ended at least once, `saw_themselves` those whose last reading shows them."""
 
     def __init__(self, world):
         super().__init__(lambda: world.seconds)
         self.ended = set()
+        self.saw_themselves = set()
+
+    def may_bury(self, instance, by):
+        """May `by` believe that `instance` is gone?"""
+        return instance in self.ended and by in self.saw_themselves
 
     def expire(self):
         before = set(self.sessions)
@@ -28,6 +33,12 @@ class WatchedRegistry(MemoryRegistry):
     def leave(self):
         self.world.ensemble.ended.add(self._id)
         super().leave()
+
+    def cluster(self):
+        cluster = super().cluster()
+        saw = self._store.saw_themselves
+        saw.add(self._id) if self._id in cluster.instances else saw.discard(self._id)
+        return cluster
 
     def campaign(self):
         before = self._store.epoch

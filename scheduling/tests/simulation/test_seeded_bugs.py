@@ -1,20 +1,23 @@
 """Bugs that are put into the doubles on purpose: the simulator finds each, or it would find none."""
 
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 
 from scheduling.domain.fire import ExecutionState
+from scheduling.domain.misfire import Opening
 from scheduling.ports.memory_fence import MemoryFence
 from scheduling.ports.memory_ledger import MemoryLedger
 from scheduling.ports.memory_registry import MemoryRegistry
+from scheduling.runtime.results import Results
 from scheduling.runtime.session import Session
-from scheduling.tests.simulation import ledger, promises, registry, workers
+from scheduling.tests.simulation import fence, ledger, promises, registry, workers
 from scheduling.tests.simulation.history import Broken
 from scheduling.tests.simulation.ledger import WatchedLedger
 from scheduling.tests.simulation.world import play
 
-SEEDS = 300
+SEEDS = 150
 
 
 def check_found(*promises):
@@ -37,7 +40,7 @@ def test_a_claim_without_compare_and_set_is_found(monkeypatch):
         return tuple(row.as_attempt() for row in rows)
 
     monkeypatch.setattr(MemoryLedger, "claim", claim)
-    check_found(ledger.ONCE, ledger.ALONE)
+    check_found(ledger.ONCE, ledger.ALONE, ledger.DEAD)
 
 
 def test_a_take_over_without_a_death_row_is_found(monkeypatch):
@@ -70,7 +73,41 @@ def test_a_token_that_does_not_grow_is_found(monkeypatch):
 
 def test_a_fence_that_does_not_look_is_found(monkeypatch):
     monkeypatch.setattr(MemoryFence, "_check", lambda self, attempt: None)
-    check_found(workers.EFFECT, workers.TWICE)
+    check_found(fence.EFFECT)
+
+
+def test_a_fence_that_looks_only_at_the_start_is_found(monkeypatch):
+    @contextmanager
+    def atomic(self, attempt):
+        self._check(attempt)
+        yield
+
+    monkeypatch.setattr(MemoryFence, "atomic", atomic)
+    check_found(fence.EFFECT)
+
+
+def test_a_fence_without_markers_is_found(monkeypatch):
+    def once(self, attempt, name, function):
+        with MemoryFence.atomic(self, attempt):
+            function()
+
+    monkeypatch.setattr(MemoryFence, "once", once)
+    check_found(fence.TWICE)
+
+
+def test_results_that_are_forgotten_when_their_write_fails_are_found(monkeypatch):
+    def forgetful(self):
+        results, self._unwritten = self._unwritten, []
+        verdicts = self._ledger.finish(results)
+        return [(result, verdicts[result.attempt.execution]) for result in results]
+
+    monkeypatch.setattr(Results, "_finish", forgetful)
+    check_found(ledger.LOST)
+
+
+def test_an_opening_that_was_decided_on_by_an_old_cursor_is_found(monkeypatch):
+    monkeypatch.setattr(Opening, "follows", lambda self, counted_to: counted_to < self.counted_to)
+    check_found(promises.ACCOUNTED)
 
 
 def test_a_cursor_that_moves_without_its_fire_is_found(monkeypatch):

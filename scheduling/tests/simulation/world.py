@@ -1,13 +1,17 @@
 """One history: machines, people and faults on one virtual clock, until everything is mended and quiet again."""
 
 import logging
+from contextlib import contextmanager
 from datetime import timedelta
 from heapq import heappop, heappush
 from random import Random
 
+from scheduling.domain.fire import FireState
 from scheduling.tests.runtime.stage import START
 from scheduling.tests.simulation import faults
+from scheduling.tests.simulation.fence import WatchedFence
 from scheduling.tests.simulation.history import History
+from scheduling.tests.simulation.jobs import a_job
 from scheduling.tests.simulation.ledger import WatchedLedger
 from scheduling.tests.simulation.machine import NEVER, Machine
 from scheduling.tests.simulation.promises import check
@@ -16,6 +20,7 @@ from scheduling.tests.simulation.registry import WatchedEnsemble
 FAULTS_UNTIL = 18
 QUIET_AT_MOST = 40
 STEPS = 50_000
+MACHINES_AT_MOST = 5
 ACTS = ("plain", "plain", "once", "once", "atomic", "raises")
 
 
@@ -27,8 +32,12 @@ class World:
         self.seconds = 0.0
         self.history = History(seed, lambda: self.seconds)
         self.ledger = WatchedLedger(self)
+        self.fence = WatchedFence(self)
         self.ensemble = WatchedEnsemble(self)
         self.faults = faults
+        self.acts = {}
+        self.begun = set()
+        self.requests = set()
         self.effects = set()
         self.machines = []
         self.is_mended = False
@@ -48,20 +57,25 @@ class World:
     def start_machine(self):
         """Start one more machine, unless there are many."""
         living = sum(not machine.gone for machine in self.machines)
-        if living < 4:
+        if living < MACHINES_AT_MOST:
             name = f"m{len(self.machines)}"
             self.history.note(name, "started up")
             self.machines.append(Machine(self, name, self.random.uniform(-0.01, 0.01)))
 
-    def handler(self):
-        """Return how long a handler takes, and what it does."""
-        took = self.random.choice((0.05, 0.3, 1.5, 3, 6)) if not self.is_mended else 0.05
-        return took, self.random.choice(ACTS)
+    def handler(self, attempt):
+        """Return what a handler does, the same at each attempt of an execution, and after how long it acts and ends."""
+        ends_after = self.random.choice((0.05, 0.3, 1.5, 3, 6)) if not self.is_mended else 0.05
+        act = self.acts.setdefault(attempt.execution, self.random.choice(ACTS))
+        return act, self.random.choice((0.01, 0.5, 1)) * ends_after, ends_after
+
+    def runs(self, instance, execution):
+        """Does the machine that is this instance run the execution?"""
+        return any(machine.id == instance and execution in machine.workers.running() for machine in self.machines)
 
     def run(self):
         """Play the history, and hold it against the promises."""
         for name in self.names:
-            self.ledger.configure(faults.a_job(self.random, name))
+            self.ledger.configure(a_job(self.random, name))
         for _ in range(self.random.randint(1, 3)):
             self.start_machine()
         for _ in range(self.random.randint(8, 24)):
@@ -95,7 +109,7 @@ class World:
 
     def _is_busy(self):
         old = self.now() - timedelta(seconds=5)
-        return any(execution.fire.fire_time < old for execution in self.ledger.tables.live.values())
+        return any(fire.state is FireState.OPEN and fire.fire_time < old for fire in self.ledger.tables.fires.values())
 
     def play(self, until):
         """Let time pass; also from within a call of a machine, for all but that one."""
@@ -123,5 +137,17 @@ class World:
 
 def play(seed):
     """Play one history; raise `Broken` if it breaks a promise."""
-    logging.getLogger("scheduling").setLevel(logging.CRITICAL + 1)
-    return World(seed).run()
+    with silence():
+        return World(seed).run()
+
+
+@contextmanager
+def silence():
+    """Keep what instances log to themselves: the history has it, and it would take longer than all else."""
+    logger = logging.getLogger("scheduling")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)

@@ -1,0 +1,48 @@
+"""The fence's double under watch: every write that counts is held against the promises at once."""
+
+from contextlib import contextmanager
+
+from scheduling.ports.memory_fence import MemoryFence
+from scheduling.tests.simulation.ledger import describe
+
+EFFECT = "what is written through the fence is written by the attempt that holds the item"
+TWICE = "what context.once writes is written once"
+
+
+class WatchedFence(MemoryFence):
+    """The fence of all machines."""
+
+    def __init__(self, world):
+        super().__init__(world.ledger)
+        self.world = world
+
+    @contextmanager
+    def atomic(self, attempt):
+        with super().atomic(attempt):
+            yield
+        self._check_effect(attempt)
+
+    def once(self, attempt, name, function):
+        calls = []
+
+        def write():
+            function()
+            calls.append(name)
+
+        super().once(attempt, name, write)
+        if calls:
+            self._check_effect(attempt)
+            self._check_once(attempt)
+
+    def _check_effect(self, attempt):
+        self.world.history.note("fence", "effect", f"{describe(attempt)} token {attempt.token}")
+        key = (attempt.job, attempt.item)
+        ledger = self.world.ledger
+        if (ledger.valid.get(key), ledger.tokens[key]) != (attempt.execution, attempt.token):
+            last = f"execution {ledger.valid.get(key)} holds the item, the last token is {ledger.tokens[key]}"
+            raise self.world.history.broken(EFFECT, f"{describe(attempt)} wrote under {attempt.token}, but {last}")
+
+    def _check_once(self, attempt):
+        if attempt.execution in self.world.effects:
+            raise self.world.history.broken(TWICE, f"{describe(attempt)} token {attempt.token}")
+        self.world.effects.add(attempt.execution)
