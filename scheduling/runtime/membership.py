@@ -18,6 +18,7 @@ from scheduling.runtime.timer import Timer
 logger = logging.getLogger("scheduling.node")
 
 WATCH_SECONDS = 0.5
+WAIT_AT_MOST = 0.25
 
 
 class Membership:
@@ -58,6 +59,10 @@ class Membership:
             self._lose_sight(error)
             return False
         return True
+
+    def may_wait(self) -> bool:
+        """May the next reading wait for a moment? Not if something has happened, nor for long."""
+        return self._timer.overdue() < WAIT_AT_MOST
 
     def may_start(self) -> bool:
         """May this instance open and claim: is it registered, surely believed alive, and not draining?"""

@@ -13,7 +13,7 @@ from scheduling.runtime.agenda import SECOND_OPENERS_WAIT, Agenda, next_peek
 from scheduling.runtime.context import Context, describe
 from scheduling.runtime.executor import Workers
 from scheduling.runtime.handlers import Handler
-from scheduling.runtime.membership import Membership
+from scheduling.runtime.membership import WATCH_SECONDS, Membership
 from scheduling.runtime.results import Results
 from scheduling.runtime.timer import Timer
 
@@ -22,6 +22,9 @@ logger = logging.getLogger("scheduling.node")
 LOOK_SECONDS = 1.0
 AUDIT_SECONDS = 10.0
 AGAIN_SECONDS = 0.02
+NEAR_SECONDS = 0.02
+"""About twice what a reading of the registry takes, with all that follows from it."""
+
 RETRY_SECONDS = 1.0
 CLAIM_MOST = 200
 
@@ -121,12 +124,21 @@ class Node:
         self._tidy()
 
     def _watch(self) -> bool:
+        if self._would_make_late():
+            return False
         before = self._membership.mine
         watched = self._membership.watch()
         if self._membership.mine != before:
             # What waits for its item's new owner waits no longer.
             self._look_timer.ring()
         return watched
+
+    def _would_make_late(self) -> bool:
+        """Is a fire that this instance opens so near that a reading of the registry has to wait for it?"""
+        if not (self._membership.may_wait() and self._membership.may_start()):
+            return False
+        times = self._agenda.fire_times(self._membership.opens_first)
+        return any(self._agenda.seconds_to(time) < NEAR_SECONDS for time in times.values())
 
     def _write(self) -> None:
         if self._results.write() and self._more_behind and not self._backlog:
@@ -281,7 +293,7 @@ class Node:
     def _seconds_left(self) -> float:
         if self._can_claim():
             return 0.0
-        left = [self._membership.seconds_left()]
+        left = [WATCH_SECONDS if self._would_make_late() else self._membership.seconds_left()]
         if self._membership.may_start():
             left.append(self._look_timer.left())
             times = self._agenda.fire_times(self._openable())

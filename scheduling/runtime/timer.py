@@ -23,6 +23,10 @@ class Timer:
         """Be due at once."""
         self._due_at = float("-inf")
 
+    def overdue(self) -> float:
+        """Return for how many seconds it has been due: below 0 if it is not, without end if it was rung."""
+        return self._clock() - self._due_at
+
     def left(self) -> float:
         """Return the seconds until it is due, not below 0."""
         return max(0.0, self._due_at - self._clock())

@@ -1,11 +1,14 @@
 """In which order an instance does what it could do at one time: starts first, within bounds."""
 
+from itertools import pairwise
+
 import pytest
 
 from scheduling.domain.errors import LedgerUnavailable
 from scheduling.domain.fire import ExecutionState, FireState
+from scheduling.domain.trigger import IntervalTrigger
 from scheduling.runtime.executor import run
-from scheduling.tests.runtime.stage import Stage, owned, states
+from scheduling.tests.runtime.stage import START, Stage, owned, states
 
 
 @pytest.fixture
@@ -83,3 +86,14 @@ def test_what_waits_for_the_new_owner_of_its_item_starts_when_the_item_is_gained
         stage.play(0.05, end=False)
     stage.play(0.1, end=False)  # it reads at once what it has assigned
     assert {attempt.number for attempt in survivor.workers.running().values()} >= {2}
+
+
+def test_a_reading_of_the_registry_waits_for_a_fire_that_is_near_but_not_for_long(stage, monkeypatch):
+    stage.configure(trigger=IntervalTrigger(seconds=1, anchor=START))
+    registry = stage.node("a").membership._registry
+    cluster, readings = registry.cluster, []
+    monkeypatch.setattr(registry, "cluster", lambda: readings.append(stage.seconds) or cluster())
+    stage.play(20, step=0.003)
+    settled = [at for at in readings if at > 3]
+    assert all(at % 1 < 0.98 for at in settled)
+    assert max(later - earlier for earlier, later in pairwise(settled)) < 0.8
