@@ -90,10 +90,11 @@ def test_what_waits_for_the_new_owner_of_its_item_starts_when_the_item_is_gained
 
 def test_a_reading_of_the_registry_waits_for_a_fire_that_is_near_but_not_for_long(stage, monkeypatch):
     stage.configure(trigger=IntervalTrigger(seconds=1, anchor=START))
+    stage.play(0.472, step=0.004)
     registry = stage.node("a").membership._registry
     cluster, readings = registry.cluster, []
     monkeypatch.setattr(registry, "cluster", lambda: readings.append(stage.seconds) or cluster())
-    stage.play(20, step=0.003)
+    stage.play(20, step=0.004)
     settled = [at for at in readings if at > 3]
     assert all(at % 1 < 0.98 for at in settled)
     assert max(later - earlier for earlier, later in pairwise(settled)) < 0.8
