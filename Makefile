@@ -12,7 +12,7 @@ help: ## print this list
 run: ## install what is needed and run the site and two schedulers (PORT=8000)
 	@deploy/python -m deploy.run
 
-cluster: ## run ZooKeeper, MariaDB, three schedulers and the site in the background (deploy/cluster stop)
+cluster: ## run ZooKeeper, MariaDB, three schedulers and the site in the background (`deploy/cluster stop` ends them)
 	@deploy/cluster start
 
 password: ## give the admin user of `make run` a new password

@@ -4,16 +4,18 @@ Data, logs and pids are kept in `var/cluster/`.
 """
 
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
 
 from deploy import lock, packages
 from deploy.cluster_programs import FOLDER, NAMES, SCHEDULERS, Program, State, programs, state
 from deploy.daemons import stop_all
-from deploy.install import ROOT, install
+from deploy.install import PYTHON, ROOT, install
 from deploy.run import prepare
 
-USAGE = "Usage: deploy/cluster start | stop | status | restart NAME"
+USAGE = """Usage: deploy/cluster start | stop | status | restart NAME
+       deploy/cluster manage COMMAND …    run manage.py on the cluster's database, as in: manage seedresumes 1000"""
 NO_CLUSTER = "There is no cluster: `make cluster` starts one."
 UP_SECONDS = 60
 SERVERS = ("zookeeper", "mariadb")
@@ -29,6 +31,11 @@ def main(arguments: list[str]) -> int:
             return status(programs(state())) if FOLDER.exists() else refuse(NO_CLUSTER, 1)
         case ["restart", name]:
             return alone(lambda: restart(name))
+        case ["manage", *command]:
+            return manage(command)
+        case ["--help" | "-h" | "help"]:
+            print(USAGE)
+            return 0
     return refuse(USAGE, 2)
 
 
@@ -60,12 +67,14 @@ def bring_up(wanted: Iterable[Program], kept: State) -> bool:
     """Start those that do not run, all at once, and wait until they are up."""
     missing = [program for program in wanted if not program.daemon.pid]
     for program in missing:
-        program.daemon.log.unlink(missing_ok=True)
+        program.daemon.keep_log()
         program.daemon.start(program.command(), ROOT, kept.env)
     for program in missing:
         if not program.daemon.await_up(program.is_up, UP_SECONDS):
             log = program.daemon.log.relative_to(ROOT)
-            print(f"{program.name} is not up; {log} ends with:\n{program.daemon.last_words()}", file=sys.stderr)
+            still = ", and goes on trying" if program.daemon.pid else ""
+            said = program.daemon.last_words()
+            print(f"{program.name} is not up{still}; {log} ends with:\n{said}", file=sys.stderr)
             return False
     return True
 
@@ -94,11 +103,20 @@ def restart(name: str) -> int:
         return refuse(NO_CLUSTER, 1)
     kept = state()
     known = programs(kept)
+    if away := [server for server in SERVERS if server != name and not known[server].daemon.pid]:
+        return refuse(f"{' and '.join(away)} does not run: `deploy/cluster start` starts everything.", 1)
     end([known[name]])
     if not bring_up([known[name]], kept):
         return 1
     print(line(known[name]))
     return 0
+
+
+def manage(command: list[str]) -> int:
+    """Run a management command on the cluster's database, here in the terminal."""
+    if not FOLDER.exists():
+        return refuse(NO_CLUSTER, 1)
+    return subprocess.run([str(PYTHON), "manage.py", *command], cwd=ROOT, env=os.environ | state().env).returncode
 
 
 def status(known: Mapping[str, Program]) -> int:
@@ -115,7 +133,14 @@ def line(program: Program) -> str:
 
 def banner(password: str) -> str:
     known = f"{password} (shown only now)" if password else "as before"
-    return f"Sign in      admin, password {known}\nLogs         var/cluster/*.log\nEnd it       deploy/cluster stop"
+    return "\n".join(
+        [
+            f"Sign in      admin, password {known}; `deploy/cluster manage changepassword admin` sets a new one",
+            "Logs         var/cluster/*.log",
+            "Commands     deploy/cluster manage jobs list",
+            "End it       deploy/cluster stop",
+        ]
+    )
 
 
 def refuse(why: str, code: int) -> int:

@@ -30,6 +30,11 @@ class Daemon:
                 return int(pid)
         return None
 
+    def keep_log(self) -> None:
+        """Set the log of an earlier start aside, over the one before it."""
+        if self.log.exists():
+            self.log.rename(self.log.with_suffix(".log.1"))
+
     def start(self, command: list[str], directory: Path, env: dict[str, str]) -> None:
         """Start it, with its output appended to its log; it outlives this process."""
         with self.log.open("ab") as log:

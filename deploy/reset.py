@@ -17,7 +17,7 @@ def main() -> None:
             elif path != lock.LOCK:
                 path.unlink()
         lock.LOCK.unlink()  # last: until then it keeps others away
-    print("Forgotten: the database, the secret key and the logs in var/. `make run` begins anew.")
+    print("Forgotten: the databases, the secret keys and the logs in var/. `make run` and `make cluster` begin anew.")
 
 
 if __name__ == "__main__":

@@ -124,6 +124,12 @@ def _registry_problems(scheduling: Mapping[Any, Any]) -> Iterator[CheckMessage]:
             parse_address(url)
         except InvalidAddress as error:
             yield _wrong_registry(_shown(url), " ".join(as_validation_error(error).messages))
+        if connection.vendor == "sqlite":
+            yield Warning(
+                _("SCHEDULING['REGISTRY_URL'] is a ZooKeeper, but the database is SQLite, which is for one machine."),
+                hint=_("Use a database server where schedulers run on several machines."),
+                id="scheduling.W002",
+            )
         return
     yield _wrong_registry(_shown(url), _("it is no registry known here"))
 
@@ -208,7 +214,10 @@ def row_problems(row: Job) -> dict[str, str]:
 
 
 def _declaration_error(handler: Handler, field: str, problem: str) -> CheckMessage:
-    choices = [str(value) for value, _label in getattr(_field(field), "choices", None) or ()]
+    # The finding about a strategy names the choices itself, and there are others.
+    choices = (
+        [] if field == "strategy" else [str(value) for value, _label in getattr(_field(field), "choices", None) or ()]
+    )
     return Error(
         _("job %(job)r declares %(field)s=%(value)r: %(problem)s")
         % {"job": handler.name, "field": field, "value": getattr(handler, field, None), "problem": problem},

@@ -99,16 +99,17 @@ class MariaDB:
 
 def install(folder: Path, password: str) -> None:
     """Make the tables of a server that has not run yet, and its user, who may make further databases."""
-    (folder / "init.sql").write_text(
-        f"CREATE DATABASE IF NOT EXISTS {NAME};\n"
-        f"CREATE USER IF NOT EXISTS {NAME}@'127.0.0.1' IDENTIFIED BY '{password}';\n"
-        f"GRANT ALL ON *.* TO {NAME}@'127.0.0.1';\n"
-    )
+    shutil.rmtree(folder / "tables", ignore_errors=True)  # of a time when this was interrupted
     make = [program("mariadb-install-db"), "--no-defaults", f"--datadir={folder / 'tables'}", f"--user={user()}"]
     make += ["--auth-root-authentication-method=normal", "--skip-test-db"]
     done = subprocess.run(make, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode:
         raise RuntimeError(f"MariaDB could not be installed into {folder}:\n{done.stdout[-4000:]}")
+    (folder / "init.sql").write_text(
+        f"CREATE DATABASE IF NOT EXISTS {NAME};\n"
+        f"CREATE USER IF NOT EXISTS {NAME}@'127.0.0.1' IDENTIFIED BY '{password}';\n"
+        f"GRANT ALL ON *.* TO {NAME}@'127.0.0.1';\n"
+    )
 
 
 def command(folder: Path, port: int, options: Sequence[str] = ()) -> list[str]:

@@ -93,7 +93,7 @@ class InstanceAdmin(ReadOnlyAdmin):
         owned = _overview(row).owned_by(row.id)
         if not owned:
             return "–"
-        by_job = format_html_join(" · ", '<span class="sc-nowrap">{} {}</span>', list(owned.items())[:SHOWN_JOBS])
+        by_job = format_html_join(" · ", '<span class="sc-nowrap">{}: {}</span>', list(owned.items())[:SHOWN_JOBS])
         more = " …" if len(owned) > SHOWN_JOBS else ""
         return lines(number_format(_overview(row).number_owned_by(row.id)), format_html("{}{}", by_job, more))
 

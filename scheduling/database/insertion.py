@@ -43,7 +43,7 @@ def insert_fires(openings: Mapping[int, Opening], by: str, now: datetime) -> Non
     """Insert the open fires of job → opening, whose cursors are locked: rows are as the opening knows them."""
     adapted, opened_at = connection.ops.adapt_datetimefield_value, connection.ops.adapt_datetimefield_value(now)
     with connection.cursor() as cursor:
-        for (fire_time, parameters), jobs in sorted(_alike(openings).items()):
+        for (fire_time, parameters), jobs in sorted(_alike(openings).items(), key=lambda pair: pair[0][0]):
             for batch in _batches(jobs):
                 cursor.execute(_among(FIRES, batch), [adapted(fire_time), parameters, opened_at, by])
 

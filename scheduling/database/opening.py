@@ -66,7 +66,7 @@ class OpeningBatch:
         # Missed ones first, so that in the order of ids, too, they come before what they are coalesced into.
         Fire.objects.bulk_create(self._missed(), BATCH)
         insert_fires(self.by_job, self.by, self.now)
-        opened = Fire.objects.filter(job__in=self.by_job, fire_time__in=self._fire_times(), run=0)
+        opened = Fire.objects.filter(job__in=self.by_job, fire_time__in=self._fire_times(), run=0, state=FireState.OPEN)
         self.ids = {(job, time): id for job, time, id in opened.values_list("job_id", "fire_time", "id")}
         self._link_coalesced()
         earlier = list(_unclaimed().filter(job__in=self.by_job))

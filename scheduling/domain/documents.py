@@ -39,10 +39,10 @@ def read(written: bytes) -> dict[str, Any]:
         raise ForeignDocument(_("it has %(size)s bytes, more than %(most)s"), size=len(written), most=MOST_BYTES)
     try:
         document = json.loads(written)
-        digest = document.pop("digest")
+        is_ours = document.pop("digest") == _digest(document)
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise ForeignDocument(_("it is not one of ours: %(start)s"), start=repr(written[:80])) from error
-    if digest != _digest(document):
+    if not is_ours:
         raise ForeignDocument(_("it was changed by somebody else: its digest is not that of its content"))
     return dict(document)
 

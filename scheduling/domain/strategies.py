@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib import import_module
 
 from scheduling.domain.errors import InvalidJob
@@ -18,6 +19,8 @@ STRATEGIES: dict[str, Strategy] = {
     "round_robin": round_robin,
 }
 
+_FAILED = _("sharding strategy %(name)s failed: %(error)s")
+
 SHOWN = 200
 """Characters that a message shows of what somebody else has written."""
 
@@ -30,12 +33,13 @@ def owners_by_strategy(
     if not instances:
         return {}
     try:
-        answer = strategy(job, tuple(items), dict(instances), dict(previous))
-        return _owners(answer, items, instances)
+        lent = replace(job, item_parameters=dict(job.item_parameters))
+        answer = strategy(lent, tuple(items), dict(instances), dict(previous))
     except (Exception, SystemExit) as error:
-        raise InvalidJob(
-            _("sharding strategy %(name)s failed: %(error)s"), name=repr(job.strategy), error=_described(error)
-        ) from error
+        raise InvalidJob(_FAILED, name=repr(job.strategy), error=_described(error)) from error
+    if nonsense := _nonsense(answer, items, instances):
+        raise InvalidJob(_FAILED, name=repr(job.strategy), error=nonsense[:SHOWN])
+    return {item: answer[item] for item in items}
 
 
 def strategy_named(name: str) -> Strategy:
@@ -90,16 +94,25 @@ def _takes_four(found: object) -> bool:
     return True
 
 
-def _owners(answer: object, items: Sequence[int], instances: Mapping[str, Instance]) -> dict[int, str]:
-    if not isinstance(answer, Mapping):
-        raise TypeError(f"it answered {answer!r:.80}, not {{item: instance id}}")
-    if differing := answer.keys() ^ set(items):
-        raise ValueError(f"it left out, or made up, item {min(differing, key=repr)!r:.80}")
-    for item in items:
-        if answer[item] not in instances:
-            raise ValueError(f"it gave item {item} to {answer[item]!r:.80}, the id of no instance that may own it")
-    return {item: answer[item] for item in items}
+def _nonsense(answer: object, items: Sequence[int], instances: Mapping[str, Instance]) -> str:
+    """Return what is wrong with an answer, or nothing; whatever it is, looking at it may fail."""
+    try:
+        if not isinstance(answer, Mapping):
+            return f"it answered {answer!r:.80}, not {{item: instance id}}"
+        if missing := set(items) - answer.keys():
+            return f"it gave no owner to item {min(missing)}"
+        if extra := answer.keys() - set(items):
+            return f"it gave an owner to {min(extra, key=repr)!r:.80}, which is no item that it was asked about"
+        for item in items:
+            if answer[item] not in instances:
+                return f"it gave item {item} to {answer[item]!r:.80}, the id of no instance that may own it"
+    except Exception as error:
+        return _described(error)
+    return ""
 
 
 def _described(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"[:SHOWN]
+    try:
+        return f"{type(error).__name__}: {error}"[:SHOWN]
+    except Exception:  # whatever its __str__ does
+        return type(error).__name__

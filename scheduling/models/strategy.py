@@ -10,7 +10,7 @@ STRATEGIES = {
     "sticky": _("sticky: moves as few items as it can"),
     "weighted": _("weighted: by capacity, moves as few items as it can"),
     "average_allocation": _("average allocation: blocks of neighbours"),
-    "odevity": _("odevity: average allocation, for every other name from the other end"),
+    "odevity": _("odevity: average allocation, from the other end if the hash of the name is even"),
     "round_robin": _("round robin: average allocation, from another instance for each name"),
 }
 

@@ -28,7 +28,10 @@ class Registry(Protocol):
         """Return who is registered, who leads, what is published and who owns which item."""
 
     def campaign(self) -> None:
-        """Lead, if nobody does; a new leader has a larger epoch. The next `cluster` shows who won."""
+        """Lead, if nobody does; the next `cluster` shows who won.
+
+        A new leader has a larger epoch, unless the registry was wiped.
+        """
 
     def publish(self, jobs: Iterable[Job], *, epoch: int) -> bool:
         """Publish exactly these jobs, as the leader of `epoch`; False if that is over, and nothing changed."""

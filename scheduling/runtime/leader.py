@@ -29,13 +29,17 @@ class Leader:
     def lead(self, cluster: Cluster) -> bool:
         """Do what is due in the cluster that this instance leads; return whether its owners are others now."""
         jobs = self._ledger.jobs()
-        if cluster.foreign or not _are_published(jobs, cluster):
-            self._registry.publish(jobs, epoch=cluster.epoch)
+        unpublished = cluster.foreign or not _are_published(jobs, cluster)
+        if unpublished and not self._registry.publish(jobs, epoch=cluster.epoch):
+            return False  # it leads no more, and what it sees is of no account
         changed = self._assign(jobs, cluster)
+        if changed is None:
+            return False
         self._show(cluster)
         return changed
 
-    def _assign(self, jobs: tuple[Job, ...], cluster: Cluster) -> bool:
+    def _assign(self, jobs: tuple[Job, ...], cluster: Cluster) -> bool | None:
+        """Give the items out anew, if that is due; return whether it was, or None if this instance leads no more."""
         live_items = self._ledger.live_items()
         grounds = (jobs, cluster.instances, cluster.assignments, live_items)
         if grounds == self._nothing_due:
@@ -44,7 +48,7 @@ class Leader:
         self._log_faults(due.faults)
         if due.assignments and not self._registry.assign(due.assignments, epoch=cluster.epoch):
             self._nothing_due = None
-            return False
+            return None
         # Not asked again about their own answer: a strategy that never gives the same twice would keep the leader busy.
         self._nothing_due = (jobs, cluster.instances, due.applied_to(cluster.assignments), live_items)
         return bool(due.assignments)
@@ -60,7 +64,12 @@ class Leader:
     def _log_faults(self, faults: Mapping[str, InvalidJob]) -> None:
         for job, fault in faults.items():
             if self._faults.get(job) != str(fault):
-                logger.error("%s: its items stay where they can: %s", job, fault, exc_info=fault.__cause__)
+                logger.error(
+                    "%s: its items stay with their owners, as its strategy cannot be followed: %s",
+                    job,
+                    fault,
+                    exc_info=fault.__cause__,
+                )
         for job in sorted(self._faults.keys() - faults.keys()):
             logger.info("%s: its strategy is followed again", job)
         self._faults = {job: str(fault) for job, fault in faults.items()}

@@ -19,6 +19,7 @@ logger = logging.getLogger("scheduling.node")
 
 WATCH_SECONDS = 0.5
 WAIT_AT_MOST = 0.25
+CONFIRM_SECONDS = 0.25
 
 
 class Membership:
@@ -44,12 +45,14 @@ class Membership:
         self._timer = Timer(WATCH_SECONDS, clock)
         self._leader = Leader(ledger=ledger, registry=registry, clock=clock)
         self._entered = False
-        self._in_sight = True
+        self._missing_since: Mapping[str, float] = {}
+        self._in_sight = self._was_proved = True
         self._answered_at = float("-inf")
         self._seen_since = float("inf")
 
     def watch(self) -> bool:
         """Read the registry if it is time to, and do this instance's part; return whether it was read."""
+        self._note_lease()
         if not self._timer.is_due():
             return False
         self._timer.restart()
@@ -74,7 +77,7 @@ class Membership:
 
     def zones_differ(self) -> bool:
         """Do the instances know different time zone rules?"""
-        return len({instance.tzdata for instance in self.cluster.instances.values()}) > 1
+        return len({i.tzdata for i in self.cluster.instances.values() if i.tzdata}) > 1
 
     def drain(self) -> None:
         """Ask the leader to give this instance's items to others; the next reading repeats it until it is shown."""
@@ -158,6 +161,17 @@ class Membership:
         self.mine = mine
         self.opens_first = frozenset(job for job in mine if opens_first(self.instance.id, job, assignments))
 
+    def _note_lease(self) -> None:
+        proved = self._session.is_proved()
+        if self._entered and proved != self._was_proved:
+            if proved:
+                logger.info("instance %s has proof of life again", self.instance.id)
+            else:
+                logger.warning(
+                    "no proof of life: instance %s starts nothing until the registry answers", self.instance.id
+                )
+            self._was_proved = proved
+
     def _lose_sight(self, error: RegistryUnavailable) -> None:
         if self._in_sight:
             logger.warning("the registry is out of sight: %s", error)
@@ -169,9 +183,15 @@ class Membership:
             raise InstanceDead(_("instance %(instance)s has been declared dead"), instance=self.instance.id)
         # After a gap, the others may only be as late in registering again as this instance was.
         if self._clock() - self._seen_since < self._session.timeout:
+            self._missing_since = {}
             return
-        for id in sorted(joined - self.cluster.instances.keys()):
-            if self._ledger.die(id, by=self.instance.id):
+        now, missing = self._clock(), joined - self.cluster.instances.keys()
+        self._missing_since = {id: self._missing_since.get(id, now) for id in missing}
+        for id, since in sorted(self._missing_since.items()):
+            if now - since < CONFIRM_SECONDS:
+                # Somebody may have deleted its node, and it registers again at once.
+                self._timer.restart(CONFIRM_SECONDS)
+            elif self._ledger.die(id, by=self.instance.id):
                 logger.warning("instance %s is gone: declared dead", id)
 
     def _log_leader(self, cluster: Cluster) -> None:

@@ -61,9 +61,9 @@ def keep_alive(session: Session, stopped: threading.Event) -> None:
             continue  # the scheduling thread sees it too, and registers again
         except RegistryUnavailable as error:
             if answered:
-                logger.warning("no proof of life: %s", error)
+                logger.warning("no answer to a beat: %s", error)
             answered = False
         except Exception:
-            logger.exception("no proof of life")
+            logger.exception("no answer to a beat")
         else:
             answered = True

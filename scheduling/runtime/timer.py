@@ -15,9 +15,9 @@ class Timer:
         """Has the time come?"""
         return self._clock() >= self._due_at
 
-    def restart(self) -> None:
-        """Be due again in `seconds`."""
-        self._due_at = self._clock() + self._seconds
+    def restart(self, seconds: float | None = None) -> None:
+        """Be due again in its own seconds, or in these."""
+        self._due_at = self._clock() + (self._seconds if seconds is None else seconds)
 
     def ring(self) -> None:
         """Be due at once."""

@@ -17,7 +17,8 @@ from scheduling.domain.errors import gettext_noop as _
 SCHEME = "zookeeper"
 SESSION_TIMEOUT = 6.0
 PORT = 2181
-HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9._-]+)(?::(\d{1,5}))?")
+LABEL = r"[a-zA-Z0-9_-]{1,63}"
+HOST = re.compile(rf"(\[[0-9a-fA-F:.]+\]|{LABEL}(?:\.{LABEL})*\.?)(?::(\d{{1,5}}))?")
 SEGMENT = re.compile(r"[a-zA-Z0-9._-]+")
 TRUTHS = {"true": True, "false": False}
 
@@ -54,6 +55,9 @@ def parse_address(url: str) -> Address:
         split = urlsplit(url)
     except ValueError as error:
         raise InvalidAddress(_("it cannot be read: check its brackets")) from error
+    if split.fragment or ("@" in url and "@" not in split.netloc):
+        # Nothing of it may be shown: part of it is a password.
+        raise InvalidAddress(_("write /, # and ? of a password as %(codes)s"), codes="%2F, %23, %3F")
     login, _at, hosts = split.netloc.rpartition("@")
     user, _colon, password = login.partition(":")
     if bool(user) != bool(password):
@@ -87,6 +91,8 @@ def _namespace(path: str) -> str:
 def _options(query: str) -> dict[str, Any]:
     options: dict[str, Any] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
+        if name in options:
+            raise InvalidAddress(_("%(name)s is written twice: write it once"), name=name)
         match name:
             case "session_timeout":
                 options[name] = _session_timeout(value)

@@ -32,7 +32,7 @@ from kazoo.exceptions import (
 )
 from kazoo.handlers.threading import KazooTimeoutError, SequentialThreadingHandler
 from kazoo.protocol.serialization import Connect
-from kazoo.protocol.states import Callback, KazooState, KeeperState
+from kazoo.protocol.states import Callback, KazooState
 from kazoo.retry import KazooRetry
 from kazoo.security import CREATOR_ALL_ACL
 
@@ -67,6 +67,7 @@ class GuardedClient:
         self._words = LastWords()
         self._negotiated = address.session_timeout
         self._client: KazooClient | None = None
+        self._ended: KazooClient | None = None
         self._lock = threading.Lock()
 
     @property
@@ -131,7 +132,7 @@ class GuardedClient:
 
     def _connected(self) -> KazooClient:
         with self._lock:
-            if self._client is not None and self._client.client_state in (KeeperState.CLOSED, KeeperState.AUTH_FAILED):
+            if self._client is not None and self._client is self._ended:
                 # Its thread has ended, as after a login that was refused: nothing of it will come back.
                 threading.Thread(target=_close, args=(self._client,), daemon=True).start()
                 self._client = None
@@ -166,6 +167,7 @@ class GuardedClient:
         )
         client.add_listener(lambda state: self._note(client, state))
         self._listen_for_timeout(client)
+        self._listen_for_end(client)
         return client
 
     def _note(self, client: KazooClient, state: KazooState) -> None:
@@ -187,6 +189,18 @@ class GuardedClient:
 
         connection._invoke = listening
 
+    def _listen_for_end(self, client: KazooClient) -> None:
+        connection = client._connection
+        loop = connection.zk_loop
+
+        def listening() -> None:
+            try:
+                loop()
+            finally:
+                self._ended = client
+
+        connection.zk_loop = listening
+
     @contextlib.contextmanager
     def _available(self, client: KazooClient) -> Iterator[None]:
         try:
@@ -196,9 +210,10 @@ class GuardedClient:
             raise RegistryUnavailable(
                 _("ZooKeeper at %(hosts)s gave no answer in time"), hosts=self._address.hosts
             ) from error
-        except KazooException as error:
+        except Exception as error:
+            # Also what is no error of kazoo's own, as of a socket that was cut.
             raise RegistryUnavailable(
-                _("ZooKeeper at %(hosts)s did not do it: %(error)s"),
+                _("ZooKeeper at %(hosts)s did not answer a request: %(error)s"),
                 hosts=self._address.hosts,
                 error=type(error).__name__,
             ) from error
@@ -248,7 +263,8 @@ def _cut(client: KazooClient) -> None:
     silent = client._connection._socket
     if silent is not None:
         with contextlib.suppress(OSError, ValueError):
-            silent.shutdown(socket.SHUT_RDWR)
+            # Not the method of an encrypted one: that would let kazoo read what is encrypted as if it were not.
+            socket.socket.shutdown(silent, socket.SHUT_RDWR)
 
 
 def _close(client: KazooClient) -> None:

@@ -77,12 +77,15 @@ class Mirror:
     def _take_turn(self) -> None:
         turn = next(self._turns, None)
         if turn is None:
-            self._turns = iter([(name, node) for name, folder in self._folders.items() for node in folder.nodes])
+            # A folder without a node has a turn, too.
+            self._turns = iter(
+                [(name, node) for name, folder in self._folders.items() for node in folder.nodes or [""]]
+            )
             turn = next(self._turns, None)
         if turn:
             name, node = turn
             self._folders[name].is_stale = True
-            self._folders[name].stale.add(node)
+            self._folders[name].stale |= {node} & self._folders[name].nodes.keys()
 
     def _note_changes(self) -> None:
         while self._changed:

@@ -11,9 +11,10 @@ this node is still there; its path names one leadership and can never be another
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from kazoo.client import TransactionRequest
-from kazoo.exceptions import NodeExistsError, NoNodeError, NotEmptyError
+from kazoo.exceptions import NoNodeError, NotEmptyError
 
 from scheduling.domain.cluster import Cluster
 from scheduling.domain.documents import instance_to_document, job_to_document, owners_to_document, write
@@ -23,7 +24,7 @@ from scheduling.domain.instance import Instance
 from scheduling.domain.job import Job
 from scheduling.zookeeper.address import Address
 from scheduling.zookeeper.changes import Change, batches, changes, exactly, removal
-from scheduling.zookeeper.client import GuardedClient, Refused
+from scheduling.zookeeper.client import Ask, GuardedClient, Refused
 from scheduling.zookeeper.mirror import Mirror, Tree
 from scheduling.zookeeper.reading import Leadership, Reader, candidates_of
 
@@ -31,6 +32,7 @@ logger = logging.getLogger("scheduling.zookeeper")
 
 FOLDERS = ("instances", "leader", "jobs", "assignments")
 TRIES = 3
+UPROOT_MOST = 1000
 
 
 class ZooKeeperRegistry:
@@ -73,7 +75,11 @@ class ZooKeeperRegistry:
 
     def beat(self) -> None:
         session, path = self._client.session, self._path("instances", self._id)
-        shown = self._client.ask(lambda client: client.exists_async(path)) if self._id else None
+        shown = None
+        if self._id:
+            # Behind a sync: a server that has lost its leader answers without it for some seconds.
+            asked = [lambda client: client.sync_async(path), lambda client: client.exists_async(path)]
+            shown = self._client.ask_all(asked)[1]
         if shown is None or shown.ephemeralOwner != session:
             raise SessionExpired(_("the session of instance %(instance)s has ended"), instance=self._id)
 
@@ -84,7 +90,14 @@ class ZooKeeperRegistry:
     # What all read
 
     def cluster(self) -> Cluster:
-        return self._reader.read(self._mirror.read())
+        tree = self._mirror.read()
+        cluster = self._reader.read(tree)
+        shown = tree["instances"].get(self._id)
+        if shown and shown.owner != self._client.session:
+            # An earlier session of this instance has not ended yet: in this one it has to register again.
+            others = {id: instance for id, instance in cluster.instances.items() if id != self._id}
+            return replace(cluster, instances=others, leader=None if cluster.leader == self._id else cluster.leader)
+        return cluster
 
     # What a leader does
 
@@ -119,8 +132,10 @@ class ZooKeeperRegistry:
             return None
 
     def _sweep(self, tree: Tree) -> list[Change]:
-        found = [(folder, name) for folder, name in self._reader.foreign if folder != "jobs"]
-        return [removal(self._path(f, name), tree[f][name]) for f, name in sorted(found) if name in tree[f]]
+        found = [(folder, name) for folder, name in sorted(self._reader.foreign) if folder != "jobs"]
+        left = [(folder, name, tree[folder].get(name)) for folder, name in found]
+        # By now it may be the registration of one that lives.
+        return [removal(self._path(folder, name), node) for folder, name, node in left if node and not node.owner]
 
     def assign(self, assignments: Mapping[str, Mapping[int, str]], *, epoch: int) -> bool:
         wanted = {
@@ -186,22 +201,31 @@ class ZooKeeperRegistry:
         segments = self._root[1:].split("/")
         above = ["/" + "/".join(segments[:count]) for count in range(1, len(segments) + 1)]
         for path in [*above, *(self._path(folder) for folder in FOLDERS)]:
-            try:
-                self._client.ask(lambda client, path=path: client.create_async(path))  # type: ignore[misc]
-            except NodeExistsError:
-                continue
+            # Asked first: who may write below it need not be allowed to make it.
+            if self._client.ask(lambda client, path=path: client.exists_async(path)) is None:  # type: ignore[misc]
+                self._client.ask_all([lambda client, path=path: client.create_async(path)])  # type: ignore[misc]
 
     def _uproot(self, path: str) -> None:
-        """Remove what somebody has put below a node of ours, which has nothing below it."""
-        try:
-            for name in self._client.ask(lambda client: client.get_children_async(path)):
-                self._uproot(f"{path}/{name}")
-                self._client.ask(lambda client, name=name: client.delete_async(f"{path}/{name}"))  # type: ignore[misc]
-        except (NoNodeError, NotEmptyError):
-            return
+        """Remove what somebody has put below a node of ours, which has nothing below it; not too much at once."""
+        below, seen = [path], 0
+        while seen < len(below) <= UPROOT_MOST:
+            (found,) = self._client.ask_all([_children(below[seen])])
+            below += [f"{below[seen]}/{name}" for name in found] if isinstance(found, list) else []
+            seen += 1
+        self._client.ask_all([_deletion(each) for each in reversed(below[1 : UPROOT_MOST + 1])])
+        if len(below) > UPROOT_MOST:
+            raise RegistryUnavailable(_("there is more below %(path)s than can be removed at once"), path=path)
 
     def _path(self, *names: str) -> str:
         return "/".join((self._root, *names))
+
+
+def _children(path: str) -> Ask:
+    return lambda client: client.get_children_async(path)
+
+
+def _deletion(path: str) -> Ask:
+    return lambda client: client.delete_async(path)
 
 
 class NoLongerLeading(Exception):

@@ -10,7 +10,7 @@ import threading
 import time
 from argparse import ArgumentParser
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -23,8 +23,9 @@ from scheduling.checks import DATABASE_URL, connection_limit_warnings, registry_
 from scheduling.database.fence import DatabaseFence
 from scheduling.database.ledger import DatabaseLedger
 from scheduling.database.registry import DatabaseRegistry
+from scheduling.database.snapshot import read_snapshot
 from scheduling.database.threads import on_ledger_thread, on_worker_thread
-from scheduling.domain.errors import LedgerUnavailable
+from scheduling.domain.errors import LedgerUnavailable, SchedulingError
 from scheduling.domain.instance import Instance
 from scheduling.ports.registry import Registry
 from scheduling.runtime.executor import DEFAULT_WORKERS, ThreadWorkers
@@ -40,6 +41,8 @@ logger = logging.getLogger("scheduling.runscheduler")
 
 DRAIN_SECONDS = 60
 EXIT_LEFT_BEHIND = 3
+LED_JUST_NOW = timedelta(seconds=3)
+"""A leader that was seen at work so lately still has its session, also if it was killed since."""
 
 
 class Command(BaseCommand):
@@ -63,7 +66,10 @@ class Command(BaseCommand):
             "--capacity",
             type=int,
             default=1,
-            help=_("its share of the items of weighted jobs beside the others', 1 to 1000 (default: %(default)s)"),
+            help=_(
+                "of jobs whose strategy is weighted, 3 owns three times the items that 1 does; "
+                "1 to 1000 (default: %(default)s)"
+            ),
         )
 
     def handle(self, *args: Any, workers: int, capacity: int, **options: Any) -> None:
@@ -74,7 +80,9 @@ class Command(BaseCommand):
         if not settings.LOGGING:
             logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
         self._look_at_database(workers)
-        sys.exit(InstanceProcess(workers, capacity).run())
+        process = InstanceProcess(workers, capacity)
+        process.check_registry()
+        sys.exit(process.run())
 
     def _look_at_database(self, workers: int) -> None:
         try:
@@ -106,7 +114,7 @@ class InstanceProcess:
         self._stopped = threading.Event()
         self._draining = threading.Event()
         clock = time.monotonic
-        registry = registry_at(registry_url(), wake=self._look_again)
+        self._registry = registry = registry_at(registry_url(), wake=self._look_again)
         ledger = DatabaseLedger()
         self._session = Session(registry, clock)
         self._workers = ThreadWorkers(workers, enter=on_worker_thread, wake=self._wake.set)
@@ -121,6 +129,30 @@ class InstanceProcess:
             handlers=HANDLERS,
             clock=clock,
             new_id=new_id,
+        )
+
+    def check_registry(self) -> None:
+        """Raise `CommandError` if the schedulers of this database see each other in another registry.
+
+        Each side would take the other for dead.
+        """
+        try:
+            seen, here = read_snapshot(), self._registry.cluster().instances
+            elsewhere = seen and seen.age < LED_JUST_NOW and not seen.cluster.instances.keys() & here.keys()
+            leader = seen.cluster.leader if seen and elsewhere else None
+            if leader not in DatabaseLedger().joined():
+                return
+        except (DatabaseError, SchedulingError):
+            return  # not there yet: the loop says so
+        finally:
+            connection.close()
+        raise CommandError(
+            _(
+                "the schedulers of this database see each other in another registry: %(leader)s leads them, and is not "
+                "in this one. Give all of them the same REGISTRY_URL; to change it, stop them first."
+            )
+            % {"leader": leader},
+            returncode=1,
         )
 
     def run(self) -> int:

@@ -63,8 +63,8 @@ def test_the_leader_and_the_items_that_each_owns_are_shown(admin_client):
     Item.objects.filter(job=row, number=2).update(instance_id="b-2")
     page = admin_client.get(url("instance", "changelist")).content.decode()
     assert page.count('href="#i-leader"') == 1
-    assert "nightly 0–1, 3" in page
-    assert "nightly 2" in page
+    assert "nightly: 0–1, 3" in page
+    assert "nightly: 2" in page
     assert '<td class="field-capacity">7</td>' in page
     overview = read_overview()
     assert overview.held == {"b-2": 1}

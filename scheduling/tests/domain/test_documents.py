@@ -20,6 +20,7 @@ from scheduling.domain.instance import Instance
 from scheduling.domain.job import Job, Misfire
 from scheduling.domain.trigger import CronTrigger, DateTrigger, IntervalTrigger, ManualTrigger
 
+SURROGATE = b'{"a": "\\ud800", "digest": "x"}'
 NOON = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 JOB = Job(
     name="archive-job",
@@ -73,7 +74,9 @@ def test_a_job_is_written_in_the_words_that_people_know():
     assert "本科" in write(job_to_document(JOB)).decode()
 
 
-@pytest.mark.parametrize("written", [b"", b"{", b"[]", b"7", b"null", b'{"a": 1}', b"\xff\xfe", b"[" * 100_000])
+@pytest.mark.parametrize(
+    "written", [b"", b"{", b"[]", b"7", b"null", b'{"a": 1}', b"\xff\xfe", b"[" * 100_000, SURROGATE]
+)
 def test_what_is_no_document_of_ours_is_refused(written):
     with pytest.raises(ForeignDocument):
         read(written)

@@ -6,7 +6,8 @@ import pytest
 
 from scheduling.domain.fire import ExecutionState, FireState, Reason
 from scheduling.domain.job import Misfire
-from scheduling.domain.misfire import FIRE_ALL_AGE, FIRE_ALL_MOST, Missed
+from scheduling.domain.misfire import FIRE_ALL_AGE, FIRE_ALL_MOST, Missed, opening
+from scheduling.domain.trigger import IntervalTrigger
 from scheduling.tests.ports.stage import JOB, Stage, succeeded
 
 PENDING = (ExecutionState.PENDING, None)
@@ -52,6 +53,19 @@ class MisfireSuite:
         stage.run_all(job, 60)
         stage.open(job, 30)
         assert ends(stage) == [(ExecutionState.RUNNING, None), PENDING]
+
+    def test_jobs_of_different_policies_are_opened_together_after_an_outage(self, stage: Stage) -> None:
+        every_second = IntervalTrigger(seconds=1, anchor=stage.at(1000))
+        jobs = [
+            stage.configure(name, misfire=policy, trigger=every_second)
+            for name, policy in (("once", Misfire.FIRE_ONCE), ("all", Misfire.FIRE_ALL))
+        ]
+        openings = [o for job in jobs if (o := opening(job, stage.at(8), stage.now))]
+        assert stage.ledger.open(openings, by="a") == {"once", "all"}
+        assert [len(stage.probe.fires(name)) for name in ("once", "all")] == [2, 8]
+        assert sorted(execution.job for execution in stage.ledger.look(["once", "all"]).executions) == ["all"] * 8 + [
+            "once"
+        ]
 
     def test_a_fire_that_ran_in_part_is_settled_by_the_part_that_ran(self, stage: Stage) -> None:
         job = stage.configure(misfire=Misfire.FIRE_ONCE, sharding_total_count=2)

@@ -80,6 +80,20 @@ def test_a_lost_reply_to_an_opening_loses_no_fire_time_while_the_registry_is_awa
     assert accounted == [START + timedelta(seconds=second) for second in range(1, 9)]
 
 
+def test_an_instance_whose_node_somebody_deleted_registers_again_and_is_not_declared_dead(stage):
+    stage.configure(sharding_total_count=2)
+    stage.node("a")
+    b = stage.node("b")
+    stage.play(12)
+    del stage.ensemble.sessions["b"]
+    stage.play(0.1, step=0.01)
+    b.membership.wake()
+    b.due_at = 0.0
+    stage.play(12)
+    assert b.id == "b"
+    assert stage.ledger.joined() == {"a", "b"}
+
+
 def unavailable(*_args):
     raise RegistryUnavailable("away")
 

@@ -56,12 +56,22 @@ def test_an_address_is_written_without_its_password():
         ("zookeeper://a/n?tls=yes", "tls is 'yes': write true or false"),
         ("zookeeper://a/n?tls=true&key=/k.pem", "certificate and key belong together"),
         ("zookeeper://a/n?ca=/ca.pem", "need tls=true"),
+        ("zookeeper://a/n?tls=true&tls=false", "tls is written twice"),
+        ("zookeeper://a..b/n", "'a..b' is no host"),
+        (f"zookeeper://{'a' * 64}/n", "is no host"),
     ],
 )
 def test_what_is_wrong_is_named(url, problem):
     with pytest.raises(InvalidAddress) as caught:
         parse_address(url)
     assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize("password", ["se/cret", "1/cret", "se#cret", "se?cret"])
+def test_a_password_that_cuts_the_url_is_not_shown(password):
+    with pytest.raises(InvalidAddress, match="%2F, %23, %3F") as caught:
+        parse_address(f"zookeeper://user:{password}@host/n")
+    assert "se" not in str(caught.value) and "cret" not in str(caught.value)
 
 
 def test_files_that_are_not_there_are_named(tmp_path):

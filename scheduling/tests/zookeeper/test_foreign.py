@@ -12,7 +12,15 @@ pytestmark = pytest.mark.acceptance
 
 ARCHIVE, SWEEP = JOBS
 OWNERS = {ARCHIVE.name: {0: "a", 1: "b", 2: "a"}, SWEEP.name: {0: "a"}}
-SCRIPTS = [b"", b"{", b"#!/bin/sh\nrm -rf /", b'{"cron": "0/1 * * * * ?"}', b"\xff" * 100, b"x" * 2_000_000]
+SCRIPTS = [
+    b"",
+    b"{",
+    b"#!/bin/sh\nrm -rf /",
+    b'{"cron": "0/1 * * * * ?"}',
+    b"\xff" * 100,
+    b'{"a": "\\ud800", "digest": "x"}',
+    b"x" * 2_000_000,
+]
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import pytest
 from scheduling.domain.job import Job, Misfire
 from scheduling.domain.trigger import CronTrigger, IntervalTrigger
 from scheduling.tests.ports.registry_suite import Ensemble, RegistrySuite
+from scheduling.tests.ports.stage import an_instance
 from scheduling.tests.zookeeper.sessions import Sessions
 
 pytestmark = pytest.mark.acceptance
@@ -34,3 +35,17 @@ def ensemble(zookeeper, url):
 
 class TestZooKeeperRegistry(RegistrySuite):
     pass
+
+
+def test_one_whose_client_has_begun_a_new_session_is_not_shown_to_itself_until_it_registers(ensemble):
+    a, b = ensemble.join("a"), ensemble.join("b")
+    # As when its client had to be made anew: the old session has not ended yet.
+    client, a._client._client = a._client._client, None
+    assert set(b.cluster().instances) == {"a", "b"}
+    assert set(a.cluster().instances) == {"b"}
+    a.register(an_instance("a"))
+    a.beat()
+    assert set(a.cluster().instances) == {"a", "b"}
+    client.stop()
+    client.close()
+    a.beat()
