@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 
 from deploy import lock, packages
-from deploy.cluster_programs import FOLDER, NAMES, SCHEDULERS, Program, State, programs, state
+from deploy.cluster_programs import FOLDER, LOCK, NAMES, SCHEDULERS, Program, State, programs, state
 from deploy.daemons import stop_all
 from deploy.install import PYTHON, ROOT, install
 from deploy.run import prepare
@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
 
 def alone(act: Callable[[], int]) -> int:
     """Act while no other of these commands does."""
-    with lock.held(FOLDER.parent / "cluster.lock", "deploy/cluster"):
+    with lock.held(LOCK, "deploy/cluster"):
         return act()
 
 
@@ -153,3 +153,5 @@ if __name__ == "__main__":
         sys.exit(main(sys.argv[1:]))
     except KeyboardInterrupt:
         sys.exit(130)
+    except (RuntimeError, FileNotFoundError) as error:  # a server could not be installed, a program is not there
+        sys.exit(str(error))

@@ -14,11 +14,13 @@ from deploy.servers import mariadb, zookeeper
 from deploy.servers.ports import free_port
 
 FOLDER = ROOT / "var" / "cluster"
+LOCK = ROOT / "var" / "cluster.lock"
 WITH_PORTS = ("zookeeper", "mariadb", "web")
 SCHEDULERS = ("scheduler-1", "scheduler-2", "scheduler-3")
 NAMES = ("zookeeper", "mariadb", *SCHEDULERS, "web")
 DRAIN_SECONDS = 70
 SERVER_SECONDS = 20
+WEB_SECONDS = 40  # gunicorn gives the requests under way 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +93,7 @@ def _zookeeper(port: int) -> Program:
 
     def command() -> list[str]:
         folder.mkdir(exist_ok=True)
-        return zookeeper.command(folder, port, ["tickTime=1000"], ["-Xmx256m"])
+        return zookeeper.command(folder, port, ["tickTime=1000"], ["-Xmx256m", zookeeper.TALKATIVE])
 
     return Program(name="zookeeper", command=command, is_up=lambda: zookeeper.is_up(port), address=f"127.0.0.1:{port}")
 
@@ -124,6 +126,7 @@ def _web(port: int) -> Program:
         command=lambda: [str(PYTHON), *web, "--no-control-socket"],
         is_up=lambda: _answers(f"http://127.0.0.1:{port}/healthz"),
         address=f"http://127.0.0.1:{port}/admin/",
+        patience=WEB_SECONDS,
     )
 
 

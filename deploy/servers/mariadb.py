@@ -100,9 +100,10 @@ class MariaDB:
 def install(folder: Path, password: str) -> None:
     """Make the tables of a server that has not run yet, and its user, who may make further databases."""
     shutil.rmtree(folder / "tables", ignore_errors=True)  # of a time when this was interrupted
-    make = [program("mariadb-install-db"), "--no-defaults", f"--datadir={folder / 'tables'}", f"--user={user()}"]
+    # A path of its own folder only: it is a shell script that takes a path with a space for two.
+    make = [program("mariadb-install-db"), "--no-defaults", "--datadir=./tables", f"--user={user()}"]
     make += ["--auth-root-authentication-method=normal", "--skip-test-db"]
-    done = subprocess.run(make, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    done = subprocess.run(make, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode:
         raise RuntimeError(f"MariaDB could not be installed into {folder}:\n{done.stdout[-4000:]}")
     (folder / "init.sql").write_text(
@@ -119,7 +120,7 @@ def command(folder: Path, port: int, options: Sequence[str] = ()) -> list[str]:
         "--no-defaults",
         f"--user={user()}",
         f"--datadir={folder / 'tables'}",
-        f"--socket={folder / 'socket'}",
+        "--socket=../socket",  # seen from the tables: the path of a socket has at most 107 bytes
         f"--init-file={folder / 'init.sql'}",
         "--bind-address=127.0.0.1",
         f"--port={port}",

@@ -21,6 +21,12 @@ from deploy.servers.ports import free_port
 JARS = "/usr/share/java"
 MAIN = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
 NAMESPACE = "data-archive-job"
+LOGGING = (  # to the standard error output; an option that comes later wins
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss,SSS",
+)
+TALKATIVE = "-Dorg.slf4j.simpleLogger.defaultLogLevel=info"
 
 
 class ZooKeeper:
@@ -122,7 +128,7 @@ def command(
         *settings,
     ]
     (folder / "zoo.cfg").write_text("\n".join(lines) + "\n")
-    return [java(), *jvm_options, "-cp", class_path(), MAIN, str(folder / "zoo.cfg")]
+    return [java(), *LOGGING, *jvm_options, "-cp", class_path(), MAIN, str(folder / "zoo.cfg")]
 
 
 def is_up(port: int) -> bool:
@@ -147,7 +153,9 @@ def java() -> str:
 
 
 def class_path() -> str:
-    return f"{JARS}/zookeeper.jar:{JARS}/*"
+    """Return the server, which names what it needs itself, one of the folder's many loggers, and what TLS needs."""
+    netty = sorted(str(path) for path in Path(JARS).glob("netty-*.jar"))
+    return ":".join([f"{JARS}/zookeeper.jar", f"{JARS}/slf4j-simple.jar", *netty])
 
 
 def main(arguments: list[str]) -> int:

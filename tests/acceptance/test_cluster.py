@@ -1,9 +1,11 @@
 """`deploy/cluster` in a copy of the repository: real servers in the background, restarted one by one, all ended."""
 
 import contextlib
+import fcntl
 import json
 import os
 import re
+import shutil
 import subprocess
 import urllib.request
 from pathlib import Path
@@ -20,17 +22,26 @@ NAMES = ["zookeeper", "mariadb", "scheduler-1", "scheduler-2", "scheduler-3", "w
 
 @pytest.fixture
 def clone(tmp_path):
-    copy_repository(tmp_path)
-    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
-    yield tmp_path
-    cluster(tmp_path, "stop")
-    assert not running(tmp_path)
+    folder = tmp_path / f"a folder with spaces and a path longer than a socket's may be {'x' * 60}"
+    folder.mkdir()
+    copy_repository(folder)
+    (folder / ".venv").symlink_to(ROOT / ".venv")
+    yield folder
+    cluster(folder, "stop")
+    assert not running(folder)
 
 
 def cluster(clone, *arguments):
-    kept = ("HOME", "PATH", "CI")
+    return run(clone, "deploy/cluster", *arguments)
+
+
+def reset(clone):
+    return run(clone, "deploy/python", "-m", "deploy.reset")
+
+
+def run(clone, *command):
+    kept = ("HOME", "PATH", "CI", "PYTHON")
     env = {name: os.environ[name] for name in kept if name in os.environ}
-    command = ["deploy/cluster", *arguments]
     return subprocess.run(command, cwd=clone, env=env, capture_output=True, text=True, timeout=300)
 
 
@@ -69,6 +80,9 @@ def test_a_cluster_starts_goes_on_through_restarts_and_leaves_nothing_behind(clo
     with urllib.request.urlopen(site, timeout=10) as page:
         assert "admin" in page.geturl()
     eventually(lambda: archived(clone) >= 2, 30, "resumes are archived")
+    assert "archive-job" in cluster(clone, "manage", "jobs", "list").stdout
+    assert "INFO org.apache.zookeeper" in (clone / "var/cluster/zookeeper.log").read_text()
+    assert "The cluster runs: `deploy/cluster stop` ends it." in reset(clone).stderr
 
     for name in ("scheduler-2", "zookeeper", "mariadb", "web"):
         done = cluster(clone, "restart", name)
@@ -86,6 +100,20 @@ def test_a_cluster_starts_goes_on_through_restarts_and_leaves_nothing_behind(clo
     status = cluster(clone, "status")
     assert (status.returncode, status.stdout.count("does not run")) == (1, len(NAMES))
     assert not running(clone)
+    assert reset(clone).returncode == 0
+    assert not list((clone / "var").iterdir())
+
+
+def test_nothing_is_forgotten_while_a_cluster_is_being_started(clone):
+    kept = clone / "var" / "cluster" / "state.json"
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+    with (clone / "var" / "cluster.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = reset(clone)
+    assert kept.exists()
+    shutil.rmtree(kept.parent)
+    assert (done.returncode, "`deploy/cluster` runs already" in done.stderr) == (1, True)
 
 
 @pytest.mark.parametrize(

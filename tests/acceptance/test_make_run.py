@@ -214,7 +214,7 @@ def check_pages(terminal, browser):
     instances = browser.open("admin/scheduling/instance/").text
     for id, (item,) in owners(terminal).items():
         assert id in instances
-        assert re.search(rf"archive-job {item}\b", instances)
+        assert re.search(rf"archive-job: {item}\b", instances)
     newest = max(copied(terminal))
     assert f"admin/resumes/resumebak/{newest}/change/" in browser.open("admin/resumes/resumebak/").text
 
