@@ -10,6 +10,9 @@ from scheduling.domain.errors import gettext_noop as _
 from scheduling.domain.trigger import Trigger
 
 MAX_SHARDING_TOTAL_COUNT = 10_000
+MAX_ITEM_PARAMETERS = 60_000
+"""Characters of all of a job: with their items they fit into what is published of it, 256 kB."""
+
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 
 
@@ -65,6 +68,12 @@ def parse_item_parameters(text: str, total: int) -> dict[int, str]:
 
     Raise `InvalidJob` that names the pair. With several lines a parameter may contain commas.
     """
+    if len(text) > MAX_ITEM_PARAMETERS:
+        raise InvalidJob(
+            _("the item parameters have %(size)s characters, more than %(most)s: write shorter ones"),
+            size=len(text),
+            most=MAX_ITEM_PARAMETERS,
+        )
     parameters: dict[int, str] = {}
     for pair in _pairs(text):
         item, parameter = _parse_pair(pair, total)

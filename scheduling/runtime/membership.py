@@ -85,9 +85,9 @@ class Membership:
         self._timer.ring()
 
     def has_handed_over(self) -> bool:
-        """Are this instance's items with others, or is there nobody to take them?"""
+        """Are this instance's items with others, or is there nobody to take them, or nobody who could see that?"""
         others = [i for i in self.cluster.instances.values() if not i.draining and i.id != self.instance.id]
-        return not self.mine or not others
+        return not self.mine or not others or not self._in_sight
 
     def leave(self) -> None:
         """End this instance's part in the cluster; nothing of it may be running any more."""

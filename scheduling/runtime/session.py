@@ -14,6 +14,8 @@ LEASE = 0.6
 """The part of the session timeout, from the sending of the last answered beat, in which nobody can think it dead."""
 
 BEATS_PER_SESSION = 5
+AGAIN_SECONDS = 0.2
+"""After a beat without an answer: a link that comes and goes must not meet every beat while it is gone."""
 
 
 class Session:
@@ -54,7 +56,7 @@ class Session:
 def keep_alive(session: Session, stopped: threading.Event) -> None:
     """Beat until `stopped` is set; the body of a thread of its own, so that a long transaction costs no session."""
     answered = True
-    while not stopped.wait(session.timeout / BEATS_PER_SESSION):
+    while not stopped.wait(session.timeout / BEATS_PER_SESSION if answered else AGAIN_SECONDS):
         try:
             session.beat()
         except SessionExpired:

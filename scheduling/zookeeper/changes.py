@@ -18,6 +18,7 @@ class Change:
 
     path: str
     size: int
+    removes: bool = False
     put: Callable[[TransactionRequest], None]
 
 
@@ -55,7 +56,7 @@ def _change(path: str, value: bytes | None, node: Node | None) -> Change | None:
 
 def removal(path: str, node: Node) -> Change:
     """Return the change that removes a node, if it is still as it was read."""
-    return Change(path=path, size=_size(path, b""), put=lambda multi: multi.delete(path, node.version))
+    return Change(path=path, size=_size(path, b""), removes=True, put=lambda multi: multi.delete(path, node.version))
 
 
 def _size(path: str, value: bytes) -> int:

@@ -24,6 +24,7 @@ from kazoo.client import KazooClient, TransactionRequest
 from kazoo.exceptions import (
     BadVersionError,
     KazooException,
+    NoAuthError,
     NodeExistsError,
     NoNodeError,
     NotEmptyError,
@@ -47,7 +48,7 @@ FIRST_CONNECT_SECONDS = 2.0
 WINDOW = 100
 """Requests under way at one time; kazoo blocks its caller at 279."""
 
-ANSWERS = (NoNodeError, NodeExistsError, BadVersionError, NotEmptyError)
+ANSWERS = (NoNodeError, NodeExistsError, BadVersionError, NotEmptyError, NoAuthError)
 """What a server says about a node; every other error says that nothing is known."""
 
 Ask = Callable[[KazooClient], Any]
@@ -238,10 +239,12 @@ class LastWords(logging.Handler):
         self.logger.addHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.levelno >= logging.ERROR:
-            logger.handle(record)
-        elif "Transition" not in record.msg:
-            self.last = record.getMessage()
+        message = record.getMessage()
+        if record.levelno >= logging.ERROR and message != self.last:
+            # Without its traceback, which shows the session's password; and not at each of its attempts.
+            logger.error("%s: %r", message, record.exc_info[1] if record.exc_info else None)
+        if "Transition" not in message:
+            self.last = message
 
 
 class QuickHandler(SequentialThreadingHandler):  # type: ignore[misc]

@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kazoo.exceptions import KazooException
+from kazoo.exceptions import KazooException, NoAuthError
 
+from scheduling.domain.errors import RegistryUnavailable
+from scheduling.domain.errors import gettext_noop as _
 from scheduling.zookeeper.client import Ask, GuardedClient
 
 
@@ -19,6 +21,9 @@ class Node:
     owner: int
     created: int
 
+
+HIDDEN = Node(value=b"", version=-1, owner=-1, created=0)
+"""One that we may not read; whose session keeps it, if one does, is not known."""
 
 Tree = Mapping[str, Mapping[str, Node]]
 """folder → name → node"""
@@ -101,6 +106,10 @@ class Mirror:
         lists = self._client.ask_all(asked)[len(first) :] if asked else []
         for name, found in zip(wanted, lists, strict=True):
             # A folder that is not there has no watch: ask again next time.
+            if isinstance(found, NoAuthError):
+                raise RegistryUnavailable(
+                    _("%(path)s in ZooKeeper may not be read: NoAuthError"), path=f"{self._root}/{name}"
+                )
             missing = isinstance(found, KazooException)
             _take_list(self._folders[name], set() if missing else set(found))
             self._folders[name].is_stale = missing
@@ -127,6 +136,7 @@ def _take_list(folder: Folder, names: set[str]) -> None:
 
 def _take_nodes(folder: Folder, answers: Mapping[str, Any]) -> None:
     read = {name: _node(*answer) for name, answer in answers.items() if not isinstance(answer, KazooException)}
+    read |= {name: HIDDEN for name, answer in answers.items() if isinstance(answer, NoAuthError)}
     nodes = {name: node for name, node in folder.nodes.items() if name not in answers} | read
     folder.stale -= answers.keys()
     if nodes != folder.nodes:

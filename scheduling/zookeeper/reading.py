@@ -14,7 +14,6 @@ from scheduling.domain.documents import (
     owners_from_document,
     read,
 )
-from scheduling.domain.errors import ForeignDocument
 from scheduling.domain.instance import Instance
 from scheduling.domain.job import Job
 from scheduling.zookeeper.mirror import Node, Tree
@@ -49,9 +48,9 @@ class Documents(Generic[Value]):
         """Take the folder's nodes; `values` stays the same object where they have not changed."""
         if nodes is self._nodes:
             return
-        self._nodes = nodes
         self._parsed = {name: self._parse_once(name, node) for name, node in nodes.items()}
         self.values = {name: value for name, (_node, value) in self._parsed.items() if value is not None}
+        self._nodes = nodes
 
     def unread(self) -> frozenset[str]:
         """Return the names of the nodes that say nothing."""
@@ -63,7 +62,7 @@ class Documents(Generic[Value]):
             return known
         try:
             return node, self._parse(name, read(node.value))
-        except ForeignDocument as error:
+        except Exception as error:  # whatever somebody has written there
             logger.error("the %s %s in ZooKeeper is refused: %s", self._what, name, error)
             return node, None
 

@@ -45,6 +45,7 @@ class ZooKeeperRegistry:
         self._reader = Reader()
         self._id = ""
         self._written: dict[str, tuple[Job, bytes | None]] = {}
+        self._stuck: set[str] = set()
 
     @property
     def session_timeout(self) -> float:
@@ -119,7 +120,25 @@ class ZooKeeperRegistry:
     def publish(self, jobs: Iterable[Job], *, epoch: int) -> bool:
         self._written = {job.name: (job, self._document(job)) for job in jobs}
         wanted = {name: document for name, (_job, document) in self._written.items() if document is not None}
-        return self._lead(epoch, lambda tree: exactly(wanted, tree["jobs"], self._path("jobs")) + self._sweep(tree))
+
+        def due(tree: Tree) -> list[Change]:
+            return exactly(wanted, tree["jobs"], self._path("jobs"))
+
+        if not self._lead(epoch, lambda tree: [change for change in due(tree) if not change.removes]):
+            return False
+        return self._remove(epoch, lambda tree: [change for change in due(tree) if change.removes] + self._sweep(tree))
+
+    def _remove(self, epoch: int, due: Callable[[Tree], list[Change]]) -> bool:
+        """Remove what does not belong there, one by one: what cannot be removed is said once, and stays."""
+        for change in due(self._mirror.read()):
+            try:
+                if not self._lead(epoch, lambda tree, change=change: [change]):  # type: ignore[misc]
+                    return False
+            except RegistryUnavailable as error:
+                if change.path not in self._stuck:
+                    logger.error("%s does not belong there, and cannot be removed: %s", change.path, error)
+                self._stuck.add(change.path)
+        return True
 
     def _document(self, job: Job) -> bytes | None:
         known = self._written.get(job.name)

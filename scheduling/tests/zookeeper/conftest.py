@@ -3,6 +3,7 @@
 import secrets
 
 import pytest
+
 from deploy.servers.zookeeper import ZooKeeper
 
 

@@ -3,6 +3,7 @@
 import logging
 
 import pytest
+from kazoo.security import make_digest_acl
 
 from scheduling.tests.ports.stage import an_instance
 from scheduling.tests.zookeeper.sessions import Sessions, eventually, raw
@@ -156,3 +157,22 @@ def test_a_thousand_jobs_are_published_and_read(sessions, leader):
     other = sessions.connect()
     assert eventually(lambda: other.cluster().jobs == {job.name: job for job in jobs}, "all jobs")
     assert other.cluster().assignments == OWNERS | owners
+
+
+@pytest.mark.parametrize("child", [False, True])
+def test_what_may_be_neither_read_nor_removed_keeps_nothing_else_back(zookeeper, root, sessions, leader, caplog, child):
+    with raw(zookeeper) as client:
+        client.add_auth("digest", "other:secret")
+        closed = [make_digest_acl("other", "secret", all=True)]
+        client.create(f"{root}/jobs/junk", b"junk", acl=closed)
+        if child:
+            client.create(f"{root}/jobs/junk/below", b"junk", acl=closed)
+        other = sessions.connect()
+        other.register(an_instance("b"))
+        for _ in range(3):
+            assert set(leader.cluster().instances) == {"a", "b"}
+            lead(leader)
+        assert leader.cluster().assignments == OWNERS
+        said = [record for record in caplog.records if "cannot be removed" in record.message]
+        assert len(said) == int(child)
+        assert bool(client.exists(f"{root}/jobs/junk")) == child
