@@ -12,13 +12,10 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
 
-from deploy.servers.ports import free_port
+from deploy.servers.throwaway import Throwaway
 
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"  # a plain user's PATH may lack mariadbd
 NAME = "scheduler"
@@ -32,69 +29,27 @@ QUICK = (  # loses on a crash what is thrown away anyway
 )
 
 
-class MariaDB:
+class MariaDB(Throwaway):
     """A context with a running server and an empty database, that leaves neither process nor file."""
+
+    name = "MariaDB"
 
     def __init__(self, options: Sequence[str] = QUICK) -> None:
         self.options = options
-
-    def __enter__(self) -> Self:
-        self.folder = Path(tempfile.mkdtemp(prefix="mariadb-"))
-        self.port = free_port()
         self.password = secrets.token_hex(8)
-        try:
-            install(self.folder, self.password)
-            self.start()
-        except BaseException:
-            self._remove()
-            raise
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.stop()
-        self._remove()
 
     @property
     def url(self) -> str:
         """Return the DATABASE_URL of a user who may make further databases, as Django's tests do."""
         return url(self.port, self.password)
 
-    def start(self) -> None:
-        """Start the server, also again after `stop`, on the same port and data; return when it answers."""
-        with (self.folder / "log").open("wb") as log:
-            self.process = subprocess.Popen(
-                command(self.folder, self.port, self.options),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        try:
-            self._await_greeting()
-        except BaseException:
-            self.stop()
-            raise
+    def command(self) -> list[str]:
+        if not (self.folder / "init.sql").exists():
+            install(self.folder, self.password)
+        return command(self.folder, self.port, self.options)
 
-    def stop(self) -> None:
-        self.process.terminate()
-        try:
-            self.process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-
-    def _await_greeting(self) -> None:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and self.process.poll() is None:
-            if is_up(self.port):
-                return
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(timeout=0.02)
-        log = (self.folder / "log").read_text(errors="replace")
-        raise RuntimeError(f"MariaDB did not start:\n{log[-4000:]}")
-
-    def _remove(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
+    def is_up(self) -> bool:
+        return is_up(self.port)
 
 
 def install(folder: Path, password: str) -> None:

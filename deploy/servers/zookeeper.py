@@ -10,13 +10,10 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
 
-from deploy.servers.ports import free_port
+from deploy.servers.throwaway import Throwaway
 
 JARS = "/usr/share/java"
 MAIN = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
@@ -29,29 +26,17 @@ LOGGING = (  # to the standard error output; an option that comes later wins
 TALKATIVE = "-Dorg.slf4j.simpleLogger.defaultLogLevel=info"
 
 
-class ZooKeeper:
+class ZooKeeper(Throwaway):
     """A context with a running server and an empty tree, that leaves neither process nor file."""
+
+    name = "ZooKeeper"
 
     def __init__(
         self, *, tick_time: int = 500, jvm_options: Sequence[str] = ("-Xmx128m",), settings: Sequence[str] = ()
     ) -> None:
-        self.tick_time = tick_time
         self.jvm_options = jvm_options
-        self.settings = settings
-
-    def __enter__(self) -> Self:
-        self.folder = Path(tempfile.mkdtemp(prefix="zookeeper-"))
-        self.port = free_port()
-        try:
-            self.start()
-        except BaseException:
-            self._remove()
-            raise
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.stop()
-        self._remove()
+        # A power cut may lose what is thrown away anyway.
+        self.settings = [f"tickTime={tick_time}", "forceSync=no", *settings]
 
     @property
     def hosts(self) -> str:
@@ -61,34 +46,11 @@ class ZooKeeper:
         """Return the REGISTRY_URL of a namespace."""
         return f"zookeeper://{self.hosts}/{namespace}"
 
-    def start(self) -> None:
-        """Start the server, also again after `stop` or `kill`, on the same port and data; return when it answers."""
-        settings = [f"tickTime={self.tick_time}", "forceSync=no", *self.settings]  # a power cut may lose all of it
-        with (self.folder / "log").open("wb") as log:
-            self.process = subprocess.Popen(
-                command(self.folder, self.port, settings, self.jvm_options),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        try:
-            self._await_answer()
-        except BaseException:
-            self.kill()
-            raise
+    def command(self) -> list[str]:
+        return command(self.folder, self.port, self.settings, self.jvm_options)
 
-    def stop(self) -> None:
-        self.process.terminate()
-        try:
-            self.process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            self.kill()
-
-    def kill(self) -> None:
-        """End the server as a power cut does."""
-        self.process.kill()
-        self.process.wait()
+    def is_up(self) -> bool:
+        return is_up(self.port)
 
     def wipe(self) -> None:
         """Forget all data of a server that does not run."""
@@ -97,19 +59,6 @@ class ZooKeeper:
     def four_letter(self, word: str) -> str:
         """Return the answer to a command such as mntr."""
         return four_letter(self.port, word)
-
-    def _await_answer(self) -> None:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and self.process.poll() is None:
-            if is_up(self.port):
-                return
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(timeout=0.05)
-        log = (self.folder / "log").read_text(errors="replace")
-        raise RuntimeError(f"ZooKeeper did not start:\n{log[-4000:]}")
-
-    def _remove(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def command(

@@ -35,6 +35,11 @@ class Opening:
     fires: tuple[datetime, ...]
     missed: Missed | None = None
 
+    @property
+    def place(self) -> tuple[int, datetime]:
+        """Return what tells it from the job's other openings: revision and cursor."""
+        return (self.job.revision, self.counted_to)
+
     def follows(self, counted_to: datetime) -> bool:
         """Are all fire times that it accounts for after the cursor? An opening decided on by an older one's are not."""
         return counted_to < min([self.counted_to, *self.fires, *([self.missed.first] if self.missed else [])])

@@ -76,6 +76,16 @@ class Agenda:
         times = {name: self._entries[name].fire_time for name in names if name in self._entries}
         return {name: time for name, time in times.items() if time is not None}
 
+    def is_near(self, names: Iterable[str], seconds: float) -> bool:
+        """Is one of these jobs due within so many seconds?"""
+        return any(self.seconds_to(time) < seconds for time in self.fire_times(names).values())
+
+    def peeks_due(self, names: Iterable[str], looked_at: datetime) -> bool:
+        """Is it time to look whether others have opened one of these jobs?"""
+        now = self.now()
+        peeks = [next_peek(time, looked_at) for time in self.due(names).values()]
+        return any(peek and peek <= now for peek in peeks)
+
     def opening(self, name: str) -> Opening | None:
         """Return what to open of a job now."""
         entry, now = self._entries.get(name), self.now()

@@ -137,8 +137,7 @@ class Node:
         """Is a fire that this instance opens so near that a reading of the registry has to wait for it?"""
         if not (self._membership.may_wait() and self._membership.may_start()):
             return False
-        times = self._agenda.fire_times(self._membership.opens_first)
-        return any(self._agenda.seconds_to(time) < NEAR_SECONDS for time in times.values())
+        return self._agenda.is_near(self._membership.opens_first, NEAR_SECONDS)
 
     def _write(self) -> None:
         if self._results.write() and self._more_behind and not self._backlog:
@@ -171,13 +170,13 @@ class Node:
             if len(openings) == 1:
                 name = openings[0].job.name
                 logger.error("%s cannot be opened, and waits for its next fire time: %s", name, error)
-                self._refused[name] = _place(openings[0])
+                self._refused[name] = openings[0].place
                 return frozenset({name})
             # One broken job must not keep the others back.
             return frozenset(name for opening in openings for name in self._open_together([opening]))
 
     def _was_refused(self, opening: Opening) -> bool:
-        refused = self._refused.get(opening.job.name) == _place(opening)
+        refused = self._refused.get(opening.job.name) == opening.place
         if refused:
             self._agenda.pass_to(opening.job.name, opening.counted_to)
         return refused
@@ -200,7 +199,7 @@ class Node:
     # Claiming
 
     def _claim(self) -> None:
-        if self._look_timer.is_due() or self._peeks_due():
+        if self._look_timer.is_due() or self._agenda.peeks_due(self._mine(), self._looked_at):
             self._look()
         while self._can_claim():
             chunk = self._backlog[: min(self._workers.free(), CLAIM_MOST)]
@@ -266,11 +265,6 @@ class Node:
             if execution.run == 0:
                 self._agenda.pass_to(execution.job, execution.fire_time)
 
-    def _peeks_due(self) -> bool:
-        now = self._agenda.now()
-        peeks = [next_peek(time, self._looked_at) for time in self._agenda.due(self._mine()).values()]
-        return any(peek and peek <= now for peek in peeks)
-
     # Between fires
 
     def _tidy(self) -> None:
@@ -304,7 +298,3 @@ class Node:
         if fire_time > self._agenda.now() or name in self._membership.opens_first:
             return fire_time
         return next_peek(fire_time, self._looked_at) or fire_time
-
-
-def _place(opening: Opening) -> tuple[int, datetime]:
-    return (opening.job.revision, opening.counted_to)
