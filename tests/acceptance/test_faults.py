@@ -93,14 +93,14 @@ def test_an_instance_that_was_frozen_goes_on_under_a_new_id(tmp_path):
 
 def test_disabling_a_job_cancels_what_is_pending_and_lets_what_runs_end(site):
     site.scheduler("--workers", "2")
-    site.request("probe-second", 1)
-    eventually(lambda: ends(site, "probe-second").count(("running", "")) == 2, 30, "two of four items run")
+    site.request("probe-slow", 1)
+    eventually(lambda: ends(site, "probe-slow").count(("running", "")) == 2, 30, "two of four items run")
     site.shell(
         "from scheduling.database import configuration as c; from django.db import transaction as t\n"
-        "with t.atomic(): row = c.row_of('probe-second'); row.enabled = False; c.save(row)"
+        "with t.atomic(): row = c.row_of('probe-slow'); row.enabled = False; c.save(row)"
     )
-    eventually(lambda: ("running", "") not in ends(site, "probe-second"), 30, "the two end")
-    assert sorted(ends(site, "probe-second")) == [("cancelled", "disabled")] * 2 + [("succeeded", "")] * 2
+    eventually(lambda: ("running", "") not in ends(site, "probe-slow"), 30, "the two end")
+    assert sorted(ends(site, "probe-slow")) == [("cancelled", "disabled")] * 2 + [("succeeded", "")] * 2
     fires = "SELECT state FROM scheduling_fire WHERE kind = 'manual'"
     eventually(lambda: site.rows(fires) == [("succeeded",)], 30, "the fire is settled")
 

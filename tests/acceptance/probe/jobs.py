@@ -36,6 +36,11 @@ def second(context: Context) -> str:
     return f"parameter {context.parameter}"
 
 
+@job("probe-slow", sharding_total_count=4)
+def slow(context: Context) -> None:
+    time.sleep(8)
+
+
 @job("probe-thousand", sharding_total_count=1000)
 def thousand(context: Context) -> None:
     note("start", context)
