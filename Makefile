@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run cluster password reset setup tools test test-fast bench simulate check format messages
+.PHONY: help run cluster rolling-restart password reset setup tools test test-fast bench bench-sessions demo-sessions simulate check format messages
 
 VENV := .venv/bin/python
 
@@ -12,8 +12,11 @@ help: ## print this list
 run: ## install what is needed and run the site and two schedulers (PORT=8000)
 	@deploy/python -m deploy.run
 
-cluster: ## run ZooKeeper, MariaDB, three schedulers and the site in the background (`deploy/cluster stop` ends them)
+cluster: ## run all servers, three schedulers, three web replicas and nginx in the background (`deploy/cluster stop`)
 	@deploy/cluster start
+
+rolling-restart: ## restart the web replicas of `make cluster` one by one, with no error for anybody
+	@deploy/cluster rolling-restart
 
 password: ## give the admin user of `make run` a new password
 	@test -x $(VENV) || { echo "\`make run\` comes first."; exit 1; }
@@ -40,6 +43,12 @@ test-fast: tools ## run the tests that need no server and no process of their ow
 
 bench: setup ## measure lateness, failover and what a fire costs: benchmarks/README.md
 	$(VENV) -m benchmarks
+
+bench-sessions: setup ## let servers fail under 60 users, with our session engine and Django's: benchmarks/README.md
+	$(VENV) -m benchmarks.sessions
+
+demo-sessions: setup ## see in two minutes why sessions have to be shared by the web replicas
+	@$(VENV) -m benchmarks.sessions.demo
 
 simulate: tools ## play clusters with faults on a virtual clock, and check every promise (SECONDS=60 SEED=)
 	$(VENV) -m scheduling.tests.simulation --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))

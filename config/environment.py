@@ -1,6 +1,8 @@
 """The environment variables of the project, their types and their defaults; `.env.example` explains each."""
 
 import logging
+import re
+import socket
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -31,13 +33,30 @@ def time_zone(name: str) -> str:
     return name
 
 
+def redis_url(url: str) -> str:
+    if url and not url.startswith(("redis://", "rediss://", "unix://")):
+        raise ImproperlyConfigured(f'REDIS_URL: "{url}" does not begin with redis://, rediss:// or unix://')
+    return url
+
+
+def replica(name: str) -> str:
+    """Return the name under which this web replica answers: the host's where none is given."""
+    if not re.fullmatch(r"[\w.-]{0,64}", name, re.ASCII):
+        raise ImproperlyConfigured(f'REPLICA: "{name}" is not made of up to 64 letters, digits, ".", "-" and "_"')
+    return name or socket.gethostname()
+
+
 env = environ.Env(
     SECRET_KEY=(str, ""),
+    SECRET_KEY_FALLBACKS=([str.strip], []),
     DEBUG=(bool, False),
     ALLOWED_HOSTS=([str.strip], ["localhost", "127.0.0.1", "[::1]"]),
     CSRF_TRUSTED_ORIGINS=([str.strip], []),
+    HTTPS=(bool, False),
     DATABASE_URL=(str, "sqlite:///var/db.sqlite3"),
     REGISTRY_URL=(str, "database://"),
+    REDIS_URL=(redis_url, ""),
+    REPLICA=(replica, ""),
     TIME_ZONE=(time_zone, "UTC"),
     LANGUAGE_CODE=(language, "en"),
     LOG_LEVEL=(log_level, "INFO"),

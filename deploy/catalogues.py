@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-APPS = ["scheduling", "resumes"]  # the texts of all other folders go to `locale/` at the top
+APPS = ["logins", "scheduling", "resumes"]  # the texts of all other folders go to `locale/` at the top
 LOCALE = ["--locale", "en", "--locale", "zh_Hans", "--ignore=.venv", "--ignore=build", "--ignore=var", "--verbosity=0"]
 
 

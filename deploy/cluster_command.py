@@ -1,4 +1,4 @@
-"""`deploy/cluster`: ZooKeeper, MariaDB, three schedulers and the site, in the background.
+"""`deploy/cluster`: ZooKeeper, MariaDB, Redis, three schedulers, three web replicas and nginx, in the background.
 
 Data, logs and pids are kept in `var/cluster/`.
 """
@@ -6,19 +6,31 @@ Data, logs and pids are kept in `var/cluster/`.
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
-from deploy import lock, packages
-from deploy.cluster_programs import FOLDER, LOCK, NAMES, SCHEDULERS, Program, State, programs, state
-from deploy.daemons import stop_all
+from deploy import cluster_web, lock, packages, rolling
+from deploy.cluster_processes import bring_up, end
+from deploy.cluster_programs import (
+    FOLDER,
+    FORMER,
+    LOCK,
+    NAMES,
+    REPLICAS,
+    SCHEDULERS,
+    SERVERS,
+    WEB_SECONDS,
+    Program,
+    programs,
+    state,
+)
+from deploy.daemons import Daemon, stop_all
 from deploy.install import PYTHON, ROOT, install
 from deploy.run import prepare
 
-USAGE = """Usage: deploy/cluster start | stop | status | restart NAME
+USAGE = """Usage: deploy/cluster start | stop | status | restart NAME | rolling-restart
        deploy/cluster manage COMMAND …    run manage.py on the cluster's database, as in: manage seedresumes 1000"""
 NO_CLUSTER = "There is no cluster: `make cluster` starts one."
-UP_SECONDS = 60
-SERVERS = ("zookeeper", "mariadb")
+NEEDED = ("zookeeper", "mariadb")  # Redis may be away: sessions are in the database too
 
 
 def main(arguments: list[str]) -> int:
@@ -31,6 +43,8 @@ def main(arguments: list[str]) -> int:
             return status(programs(state())) if FOLDER.exists() else refuse(NO_CLUSTER, 1)
         case ["restart", name]:
             return alone(lambda: restart(name))
+        case ["rolling-restart"]:
+            return alone(rolling_restart)
         case ["manage", *command]:
             return manage(command)
         case ["--help" | "-h" | "help"]:
@@ -52,31 +66,17 @@ def start() -> int:
     install(ROOT / "requirements.txt")
     kept = state()
     known = programs(kept)
+    end_former()
     if not bring_up([known[name] for name in SERVERS], kept):
         return 1
     os.environ.update(kept.env)
     password = prepare()
     if not bring_up(known.values(), kept):
         return 1
+    cluster_web.put_back(kept)
     status(known)
-    print(banner(password))
+    print(banner(password, known["nginx"].address))
     return 0
-
-
-def bring_up(wanted: Iterable[Program], kept: State) -> bool:
-    """Start those that do not run, all at once, and wait until they are up."""
-    missing = [program for program in wanted if not program.daemon.pid]
-    for program in missing:
-        program.daemon.keep_log()
-        program.daemon.start(program.command(), ROOT, kept.env)
-    for program in missing:
-        if not program.daemon.await_up(program.is_up, UP_SECONDS):
-            log = program.daemon.log.relative_to(ROOT)
-            still = ", and goes on trying" if program.daemon.pid else ""
-            said = program.daemon.last_words()
-            print(f"{program.name} is not up{still}; {log} ends with:\n{said}", file=sys.stderr)
-            return False
-    return True
 
 
 def stop() -> int:
@@ -84,15 +84,16 @@ def stop() -> int:
     if not FOLDER.exists():
         return refuse(NO_CLUSTER, 1)
     known = programs(state())
-    for names in (SCHEDULERS, ("web",), SERVERS):
+    for names in (SCHEDULERS, ("nginx",), REPLICAS, SERVERS):
         end([known[name] for name in names])
+    end_former()
     print("Stopped. The data stay in var/cluster/; `make cluster` goes on with them.")
     return 0
 
 
-def end(wanted: list[Program]) -> None:
-    for stubborn in stop_all([program.daemon for program in wanted], max(program.patience for program in wanted)):
-        print(f"{stubborn.name} did not end in time, and was killed.")
+def end_former() -> None:
+    """End what a cluster of before may have left running."""
+    stop_all([Daemon(name=name, folder=FOLDER) for name in FORMER], WEB_SECONDS)
 
 
 def restart(name: str) -> int:
@@ -103,13 +104,29 @@ def restart(name: str) -> int:
         return refuse(NO_CLUSTER, 1)
     kept = state()
     known = programs(kept)
-    if away := [server for server in SERVERS if server != name and not known[server].daemon.pid]:
+    if away := [server for server in NEEDED if server != name and not known[server].daemon.pid]:
         return refuse(f"{' and '.join(away)} does not run: `deploy/cluster start` starts everything.", 1)
     end([known[name]])
     if not bring_up([known[name]], kept):
         return 1
+    cluster_web.put_back(kept)
     print(line(known[name]))
     return 0
+
+
+def rolling_restart() -> int:
+    """Restart the web replicas one by one, with no error for anybody."""
+    if not FOLDER.exists():
+        return refuse(NO_CLUSTER, 1)
+    kept = state()
+    if not programs(kept)["nginx"].daemon.pid:
+        return refuse("nginx does not run: `deploy/cluster start` starts everything.", 1)
+    rolling.restart(cluster_web.replicas(kept), cluster_web.balancer(kept), say=say)
+    return 0
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
 
 
 def manage(command: list[str]) -> int:
@@ -131,12 +148,13 @@ def line(program: Program) -> str:
     return f"{program.name:<12} {f'pid {pid}' if pid else 'does not run':<13} {program.address}".rstrip()
 
 
-def banner(password: str) -> str:
+def banner(password: str, address: str) -> str:
     known = f"{password} (shown only now)" if password else "as before"
     return "\n".join(
         [
+            f"Site         {address}",
             f"Sign in      admin, password {known}; `deploy/cluster manage changepassword admin` sets a new one",
-            "Logs         var/cluster/*.log",
+            "Logs         var/cluster/*.log, var/cluster/nginx/*.log",
             "Commands     deploy/cluster manage jobs list",
             "End it       deploy/cluster stop",
         ]

@@ -37,6 +37,7 @@ class Daemon:
 
     def start(self, command: list[str], directory: Path, env: dict[str, str]) -> None:
         """Start it, with its output appended to its log; it outlives this process."""
+        self.sweep()
         with self.log.open("ab") as log:
             process = subprocess.Popen(
                 command,
@@ -61,6 +62,13 @@ class Daemon:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
 
+    def sweep(self) -> None:
+        """End what it has started, if it was killed itself: the processes of nginx go on without the first of them."""
+        with contextlib.suppress(OSError, ValueError):
+            pid, began = self._pid_file.read_text().split()
+            if began_at(int(pid)) in ("", began):  # otherwise its pid, and so its group, is somebody else's
+                os.killpg(int(pid), signal.SIGKILL)
+
     def await_up(self, is_up: Callable[[], bool], seconds: float) -> bool:
         """Wait until it serves; say whether it does."""
         return waited(lambda: self.pid is None or is_up(), seconds) and self.pid is not None
@@ -76,6 +84,7 @@ class Daemon:
 
 def stop_all(daemons: Iterable[Daemon], seconds: float) -> list[Daemon]:
     """Ask them to end, all at once; after `seconds` end them, and return those that had to be ended."""
+    daemons = list(daemons)
     running = [daemon for daemon in daemons if daemon.pid]
     for daemon in running:
         daemon.signal(signal.SIGTERM)
@@ -84,6 +93,8 @@ def stop_all(daemons: Iterable[Daemon], seconds: float) -> list[Daemon]:
     for daemon in stubborn:
         daemon.kill()
     waited(lambda: not any(daemon.pid for daemon in stubborn), 10)
+    for daemon in daemons:
+        daemon.sweep()
     return stubborn
 
 

@@ -7,11 +7,14 @@ import sys
 import sysconfig
 from pathlib import Path
 
-# The programs without a service that would start by itself.
+# Of MariaDB and ZooKeeper the programs without a service. nginx and Redis come with one, which the installation leaves
+# off, but the next start of the machine would not: `systemctl disable nginx redis-server`, if it is not wanted.
 SERVERS = ["mariadb-server-core", "mariadb-client-core", "libzookeeper-java", "default-jre-headless"]
+SERVERS += ["nginx", "redis-server"]
 BUILD = ["libmariadb-dev", "gcc", "pkg-config"]  # for mysqlclient
 CATALOGUES = ["gettext"]
-QUIET = ["env", "RUNLEVEL=1", "DEBIAN_FRONTEND=noninteractive"]  # asks nothing, starts nothing
+PROOFS = ["openssl", "systemd"]  # with which the tests make a certificate and read the units
+QUIET = ["env", "RUNLEVEL=1", "SYSTEMD_OFFLINE=1", "DEBIAN_FRONTEND=noninteractive"]  # asks nothing, starts nothing
 
 
 def main(names: list[str]) -> None:
@@ -24,7 +27,7 @@ def main(names: list[str]) -> None:
 
 
 def wanted() -> list[str]:
-    return SERVERS + BUILD + CATALOGUES + headers(sys.base_prefix, Path(sysconfig.get_path("include")))
+    return SERVERS + BUILD + CATALOGUES + PROOFS + headers(sys.base_prefix, Path(sysconfig.get_path("include")))
 
 
 def headers(prefix: str, include: Path) -> list[str]:

@@ -1,5 +1,6 @@
 """What `deploy/cluster` is made of: its programs, what it keeps, and processes in the background."""
 
+import json
 import os
 import signal
 import subprocess
@@ -9,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from deploy import cluster_command, cluster_programs
-from deploy.cluster_programs import NAMES, State, programs, state
+from deploy import cluster_command, cluster_programs, cluster_web
+from deploy.cluster_programs import NAMES, REPLICAS, WITH_PORTS, State, programs, state
 from deploy.daemons import Daemon, began_at, stop_all, waited
-from deploy.servers import zookeeper
+from deploy.servers import nginx, zookeeper
 
-KEPT = State(ports={"zookeeper": 2181, "mariadb": 3306, "web": 8000}, password="s3cret", secret_key="key")
+PORTS = {"zookeeper": 2181, "mariadb": 3306, "redis": 6379, "web-1": 8001, "web-2": 8002, "web-3": 8003, "nginx": 8000}
+KEPT = State(ports=PORTS, password="s3cret", secret_key="key")
 STUBBORN = """
 import signal, subprocess, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -34,9 +36,9 @@ def daemon(tmp_path):
 def folder(tmp_path, monkeypatch):
     """Lend the cluster's folder, in a `var` of its own."""
     found = tmp_path / "var" / "cluster"
-    for module in (cluster_command, cluster_programs):
+    for module in (cluster_command, cluster_programs, cluster_web):
         monkeypatch.setattr(module, "FOLDER", found)
-        monkeypatch.setattr(module, "LOCK", found.with_suffix(".lock"))
+        monkeypatch.setattr(module, "LOCK", found.with_suffix(".lock"), raising=False)
     found.parent.mkdir()
     return found
 
@@ -53,28 +55,74 @@ def is_gone(pid):
 def test_the_programs_start_in_the_order_of_their_names():
     known = programs(KEPT)
     assert tuple(known) == NAMES
-    assert known["web"].address == "http://127.0.0.1:8000/admin/"
-    assert "--bind=127.0.0.1:8000" in known["web"].command()
+    assert known["nginx"].address == "http://127.0.0.1:8000/"
+    assert known["web-2"].env == {"REPLICA": "web-2", "BIND": "127.0.0.1:8002"}
     assert known["mariadb"].address == "127.0.0.1:3306"
 
 
 def test_each_may_take_longer_to_end_than_it_needs():
     known = programs(KEPT)
     assert known["scheduler-1"].patience > 60  # it drains
-    assert known["web"].patience > 30  # gunicorn's graceful timeout
+    assert known["web-1"].patience > 30  # gunicorn's graceful timeout
 
 
 def test_the_programs_of_the_project_get_the_servers_of_the_cluster():
     assert KEPT.env["DATABASE_URL"] == "mysql://scheduler:s3cret@127.0.0.1:3306/scheduler"
     assert KEPT.env["REGISTRY_URL"] == "zookeeper://127.0.0.1:2181/data-archive-job"
+    assert KEPT.env["REDIS_URL"] == "redis://127.0.0.1:6379/0"
     assert KEPT.env["SECRET_KEY"] == "key"
 
 
 def test_what_is_drawn_is_kept_and_only_this_user_can_read_it(folder):
     drawn = state()
     assert state() == drawn
-    assert len(set(drawn.ports.values())) == 3
+    assert set(drawn.ports) == set(WITH_PORTS)
+    assert len(set(drawn.ports.values())) == len(WITH_PORTS)
     assert (folder / "state.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_cluster_of_before_keeps_what_it_has_and_gets_what_it_lacks(folder):
+    folder.mkdir()
+    before = {"ports": {"zookeeper": 2181, "mariadb": 3306, "web": 8000}, "password": "s3cret", "secret_key": "key"}
+    (folder / "state.json").write_text(json.dumps(before))
+    drawn = state()
+    assert (drawn.password, drawn.secret_key) == ("s3cret", "key")
+    assert before["ports"].items() <= drawn.ports.items()
+    assert set(WITH_PORTS) <= set(drawn.ports)
+    assert state() == drawn
+    assert (folder / "state.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_a_cluster_of_before_left_running_is_ended(folder):
+    state()
+    former = Daemon(name="web", folder=folder)
+    pid = start(former)
+    assert cluster_command.main(["stop"]) == 0
+    assert is_gone(pid)
+
+
+def test_nginx_is_written_with_the_replicas_and_the_static_files(folder):
+    state()
+    command = programs(KEPT)["nginx"].command()
+    assert command[-2:] == ["-g", "daemon off;"]
+    servers = (folder / "nginx" / "servers.conf").read_text()
+    assert [f"127.0.0.1:{PORTS[name]} " in servers for name in REPLICAS] == [True] * 3
+    assert f'alias "{cluster_programs.ROOT}/var/static/";' in (folder / "nginx" / "locations.conf").read_text()
+
+
+def test_a_replica_that_was_taken_out_stays_out_until_it_serves(folder):
+    state()
+    programs(KEPT)["nginx"].command()
+    cluster_web.balancer(KEPT).take_out({"web-2"})
+    programs(KEPT)["nginx"].command()
+    cluster_web.put_back(KEPT)
+    assert nginx.taken_out(folder / "nginx") == ["web-2"]
+
+
+def test_without_nginx_no_replica_is_restarted(folder, capsys):
+    state()
+    assert cluster_command.main(["rolling-restart"]) == 1
+    assert "nginx does not run: `deploy/cluster start` starts everything." in capsys.readouterr().err
 
 
 def test_a_program_in_the_background_is_known_by_its_pid_and_its_beginning(daemon):
@@ -106,6 +154,17 @@ def test_one_that_does_not_end_is_killed_with_what_it_started(daemon):
     child = int(daemon.last_words())
     assert stop_all([daemon], 0.2) == [daemon]
     assert daemon.pid is None
+    assert is_gone(child)
+
+
+def test_what_one_that_was_killed_has_left_behind_is_ended(daemon):
+    pid = start(daemon, STUBBORN)
+    assert waited(lambda: daemon.last_words().strip(), 10)
+    child = int(daemon.last_words())
+    os.kill(pid, signal.SIGKILL)
+    assert waited(lambda: daemon.pid is None, 5)
+    assert began_at(child)
+    assert stop_all([daemon], 5) == []
     assert is_gone(child)
 
 
@@ -144,8 +203,8 @@ def test_help_says_all_commands(capsys):
 
 
 def test_a_password_is_shown_only_when_it_is_new():
-    assert "admin, password s3cret (shown only now);" in cluster_command.banner("s3cret")
-    assert "admin, password as before;" in cluster_command.banner("")
+    assert "admin, password s3cret (shown only now);" in cluster_command.banner("s3cret", "http://127.0.0.1:8000/")
+    assert "admin, password as before;" in cluster_command.banner("", "http://127.0.0.1:8000/")
 
 
 def test_zookeeper_is_told_where_its_tree_is_and_logs_to_one_place_only(tmp_path, monkeypatch):

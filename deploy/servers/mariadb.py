@@ -15,9 +15,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from deploy.servers.programs import program
 from deploy.servers.throwaway import Throwaway
 
-PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"  # a plain user's PATH may lack mariadbd
 NAME = "scheduler"
 QUICK = (  # loses on a crash what is thrown away anyway
     "--innodb-flush-log-at-trx-commit=0",
@@ -99,13 +99,6 @@ def url(port: int, password: str) -> str:
 
 def user() -> str:
     return pwd.getpwuid(os.geteuid()).pw_name
-
-
-def program(name: str) -> str:
-    found = shutil.which(name, path=PATH)
-    if found is None:
-        raise FileNotFoundError(f"{name} is not installed: `make setup` installs it")
-    return found
 
 
 def main(arguments: list[str]) -> int:

@@ -1,11 +1,14 @@
 """What the throw-away servers have in common: a process with a scratch folder, that leaves neither behind."""
 
 import contextlib
+import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
@@ -16,6 +19,7 @@ class Throwaway(ABC):
     """A context with a running server on a free loopback port."""
 
     name = ""
+    patience = 20  # seconds from SIGTERM to SIGKILL
 
     def __enter__(self) -> Self:
         self.folder = Path(tempfile.mkdtemp(prefix=f"{self.name.lower()}-"))
@@ -39,34 +43,68 @@ class Throwaway(ABC):
     def is_up(self) -> bool:
         """Does the server serve?"""
 
+    def environment(self) -> Mapping[str, str] | None:
+        """Return the environment of the server; None for that of this process."""
+        return None
+
     def start(self) -> None:
         """Start the server, also again after `stop` or `kill`, on the same port and data; return when it answers."""
-        with (self.folder / "log").open("wb") as log:
+        self.launch()
+        self.await_ready()
+
+    def launch(self) -> None:
+        """Start the server and do not wait for it."""
+        with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                self.command(),
+                env=self.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
+
+    def await_ready(self) -> None:
+        """Wait until the server answers; end it if it does not."""
         try:
             self._await_answer()
         except BaseException:
             self.kill()
             raise
 
+    def is_running(self) -> bool:
+        return self.process.poll() is None
+
     def stop(self) -> None:
         """End the server in order, or after a while as a power cut does."""
+        self.thaw()
         self.process.terminate()
         try:
-            self.process.wait(timeout=20)
+            self.process.wait(timeout=self.patience)
         except subprocess.TimeoutExpired:
             self.kill()
 
     def kill(self) -> None:
-        """End the server as a power cut does."""
-        self.process.kill()
+        """End the server, with the processes that it started, as a power cut does."""
+        self._signal(signal.SIGKILL)
         self.process.wait()
+
+    def freeze(self) -> None:
+        """Let the server do nothing: connections stay open, and nobody answers."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let the server go on where it was frozen."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        """Send a signal to the server and to what it started: it began a process group of its own."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, number)
 
     def _await_answer(self) -> None:
         deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and self.process.poll() is None:
+        while time.monotonic() < deadline and self.is_running():
             if self.is_up():
                 return
             with contextlib.suppress(subprocess.TimeoutExpired):

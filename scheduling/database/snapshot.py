@@ -70,6 +70,12 @@ def read_snapshot() -> Seen | None:
     return Seen(cluster=cluster, looked_at=row.looked_at, age=database_now() - row.looked_at)
 
 
+def is_snapshot_fresh() -> bool:
+    """Has the leader looked lately? Asks for that alone: the document may have a megabyte."""
+    looked_at = Snapshot.objects.filter(id=1).values_list("looked_at", flat=True).first()
+    return looked_at is not None and (database_now() - looked_at).total_seconds() <= FRESH_SECONDS
+
+
 def _to_document(cluster: Cluster) -> dict[str, Any]:
     instances = {
         id: {

@@ -6,18 +6,23 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
-import urllib.request
 from pathlib import Path
 
 import pytest
 
 from tests.acceptance.clone import copy_repository
 from tests.acceptance.site import ROOT, connect, eventually
+from tests.acceptance.stream import Stream, ask
 
 pytestmark = pytest.mark.acceptance
 
-NAMES = ["zookeeper", "mariadb", "scheduler-1", "scheduler-2", "scheduler-3", "web"]
+SERVERS = ["zookeeper", "mariadb", "redis"]
+REPLICAS = ["web-1", "web-2", "web-3"]
+NAMES = [*SERVERS, "scheduler-1", "scheduler-2", "scheduler-3", *REPLICAS, "nginx"]
+
+RESTARTED = ["scheduler-2", "zookeeper", "mariadb", "redis", "web-1", "nginx"]
 
 
 @pytest.fixture
@@ -76,22 +81,20 @@ def test_a_cluster_starts_goes_on_through_restarts_and_leaves_nothing_behind(clo
     first = pids(done.stdout)
     assert list(first) == NAMES
     assert "password" in done.stdout
-    (site,) = re.findall(r"^web .* (http\S+)$", done.stdout, re.MULTILINE)
-    with urllib.request.urlopen(site, timeout=10) as page:
-        assert "admin" in page.geturl()
+    check_pages(clone, done.stdout)
     eventually(lambda: archived(clone) >= 2, 30, "resumes are archived")
     assert "archive-job" in cluster(clone, "manage", "jobs", "list").stdout
     assert "INFO org.apache.zookeeper" in (clone / "var/cluster/zookeeper.log").read_text()
     assert "The cluster runs: `deploy/cluster stop` ends it." in reset(clone).stderr
 
-    for name in ("scheduler-2", "zookeeper", "mariadb", "web"):
+    for name in RESTARTED:
         done = cluster(clone, "restart", name)
         assert done.returncode == 0, done.stdout + done.stderr
     again = cluster(clone, "start")
     assert again.returncode == 0
     assert "password as before" in again.stdout
     changed = {name for name, pid in pids(again.stdout).items() if first[name] != pid}
-    assert changed == {"scheduler-2", "zookeeper", "mariadb", "web"}
+    assert changed == set(RESTARTED)
     before = archived(clone)
     eventually(lambda: archived(clone) >= before + 2, 40, "resumes are archived again")
 
@@ -102,6 +105,58 @@ def test_a_cluster_starts_goes_on_through_restarts_and_leaves_nothing_behind(clo
     assert not running(clone)
     assert reset(clone).returncode == 0
     assert not list((clone / "var").iterdir())
+
+
+@pytest.mark.timeout(300)
+def test_nobody_notices_that_replicas_are_killed_and_restarted(clone):
+    done = cluster(clone, "start")
+    assert done.returncode == 0, done.stdout + done.stderr
+    first, site = pids(done.stdout), site_of(done.stdout)
+    with Stream(site, ["GET /healthz"], 20) as stream:
+        os.kill(first["web-2"], signal.SIGKILL)
+        refused = cluster(clone, "rolling-restart")
+        assert (refused.returncode, "web-2 cannot serve, so web-1" in refused.stderr) == (1, True)
+        assert cluster(clone, "restart", "web-2").returncode == 0
+    assert set(stream.answers) == {("GET /healthz", 200)}
+    before = pids(cluster(clone, "status").stdout)
+    assert {name for name in NAMES if before[name] != first[name]} == {"web-2"}
+
+    with Stream(site, ["GET /healthz", "GET /login/"], 20) as stream:
+        done = run(clone, "make", "rolling-restart")
+    assert done.stdout.splitlines() == [f"{name} restarted" for name in REPLICAS], done.stderr
+    assert {code for _kind, code in stream.answers} == {200}
+    after = pids(cluster(clone, "status").stdout)
+    assert {name for name in NAMES if after[name] != before[name]} == set(REPLICAS)
+
+    interrupted = kept_servers(clone).replace("; # web-3", " down; # web-3")
+    (clone / "var/cluster/nginx/servers.conf").write_text(interrupted)
+    os.kill(after["web-3"], signal.SIGTERM)
+    eventually(lambda: "web-3" not in pids(cluster(clone, "status").stdout), 40, "the replica has ended")
+    assert cluster(clone, "rolling-restart").stdout.splitlines()[0] == "web-3 restarted"
+    assert "down" not in kept_servers(clone)
+
+    os.kill(first["nginx"], signal.SIGKILL)  # its processes go on without it
+    assert cluster(clone, "restart", "nginx").returncode == 0
+    assert ask(f"{site}/healthz")[0] == 200
+
+
+def kept_servers(clone):
+    return (clone / "var/cluster/nginx/servers.conf").read_text()
+
+
+def site_of(text):
+    """Return the address of nginx."""
+    return re.findall(r"^nginx .* (http\S+)/$", text, re.MULTILINE)[0]
+
+
+def check_pages(clone, text):
+    """Ask nginx for pages of each replica, and for a file, which no replica is asked for."""
+    site = site_of(text)
+    answers = [ask(f"{site}/admin/login/") for _ in range(6)]
+    assert {code for code, _page, _headers in answers} == {200}
+    assert {headers["X-Replica"] for _code, _page, headers in answers} == set(REPLICAS)
+    code, _text, headers = ask(f"{site}/static/admin/css/base.css")
+    assert (code, "X-Replica" in headers) == (200, False)
 
 
 def test_nothing_is_forgotten_while_a_cluster_is_being_started(clone):
@@ -119,10 +174,11 @@ def test_nothing_is_forgotten_while_a_cluster_is_being_started(clone):
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        ([], 2, "Usage: deploy/cluster start | stop | status | restart NAME"),
+        ([], 2, "Usage: deploy/cluster start | stop | status | restart NAME | rolling-restart"),
         (["restart"], 2, "Usage: "),
-        (["restart", "redis"], 2, '"redis" is none of zookeeper, mariadb, scheduler-1'),
-        (["restart", "web"], 1, "There is no cluster"),
+        (["restart", "web"], 2, '"web" is none of zookeeper, mariadb, redis, scheduler-1'),
+        (["restart", "web-1"], 1, "There is no cluster"),
+        (["rolling-restart"], 1, "There is no cluster"),
         (["status"], 1, "There is no cluster: `make cluster` starts one."),
         (["stop"], 1, "There is no cluster"),
     ],

@@ -1,0 +1,1 @@
+"""Sessions that outlive everything but a logout: `SESSION_ENGINE = "logins.engine"`."""

@@ -1,0 +1,146 @@
+"""Sessions and the outbox in the database, which keeps the truth."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib.auth import SESSION_KEY
+from django.db import IntegrityError, router, transaction
+from django.db.models import F, QuerySet
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from logins.changes import Changes, Values, session_text
+from logins.copies import COPY_SECONDS
+from logins.models import OutboxEntry, Session
+from logins.record import Record
+
+BATCH = 500
+RECENT = timedelta(seconds=60)
+"""An entry of the outbox can be seen when it is committed, which may be so much later than it is dated."""
+
+KEEP = timedelta(seconds=COPY_SECONDS) + RECENT
+
+
+class DatabaseNow(Now):
+    """The database's clock, in UTC whatever the zone of the connection is."""
+
+    def as_mysql(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, Any]:
+        return str(self.as_sql(compiler, connection, template="UTC_TIMESTAMP(6)", **context)[0]), []
+
+
+def database() -> str:
+    """Return the alias of the database; never a read replica, which may be behind."""
+    return router.db_for_write(Session)
+
+
+def all_sessions() -> QuerySet[Session]:
+    """Return the rows of the truth."""
+    return Session.objects.using(database())
+
+
+def read(digest: str) -> Record | None:
+    """Return a session; None if there is none, or it has expired."""
+    return _record(all_sessions().filter(digest=digest, expires_at__gt=timezone.now()))
+
+
+def exists(digest: str) -> bool:
+    return all_sessions().filter(digest=digest).exists()
+
+
+def insert(digest: str, values: Values, expires_at: datetime) -> Record | None:
+    """Write a new session; None if its digest is taken."""
+    text = session_text(values)
+    now = timezone.now()
+    row = Session(
+        digest=digest, user_id=user_of(values), data=text, created_at=now, changed_at=now, expires_at=expires_at
+    )
+    try:
+        with transaction.atomic(using=database()):
+            row.save(force_insert=True, using=database())
+    except IntegrityError:
+        return None
+    return Record(text=text, version=row.version, expires_at=expires_at)
+
+
+def change(digest: str, seen: Record, changes: Changes, expires_at: datetime) -> Record | None:
+    """Write changes over what was seen, or over what others have written since; None if the session has ended."""
+    return _change(digest, seen, changes, expires_at) or _change_under_lock(digest, changes, expires_at)
+
+
+def change_and_post(digest: str, seen: Record, changes: Changes, expires_at: datetime) -> Record | None:
+    """Write changes, and tell every process that the copy is out of date."""
+    with transaction.atomic(using=database()):
+        post([digest])
+        return change(digest, seen, changes, expires_at)
+
+
+def _change(digest: str, seen: Record, changes: Changes, expires_at: datetime) -> Record | None:
+    values = changes.applied(seen.values)
+    after = Record(text=session_text(values), version=seen.version + 1, expires_at=expires_at)
+    written = (
+        all_sessions()
+        .filter(digest=digest, version=seen.version)
+        .update(
+            data=after.text,
+            user_id=user_of(values),
+            version=F("version") + 1,
+            changed_at=timezone.now(),
+            expires_at=expires_at,
+        )
+    )
+    return after if written else None
+
+
+def _change_under_lock(digest: str, changes: Changes, expires_at: datetime) -> Record | None:
+    with transaction.atomic(using=database()):
+        found = _record(all_sessions().select_for_update().filter(digest=digest))
+        return _change(digest, found, changes, expires_at) if found else None
+
+
+def end(digests: Sequence[str]) -> int:
+    """Delete sessions, and have their copies dropped; return how many there were."""
+    with transaction.atomic(using=database()):
+        post(digests)
+        return all_sessions().filter(digest__in=digests).delete()[0]
+
+
+def post(digests: Iterable[str]) -> None:
+    """Tell every process that these copies are out of date."""
+    entries = [OutboxEntry(digest=digest, written_at=DatabaseNow()) for digest in digests]
+    OutboxEntry.objects.using(database()).bulk_create(entries)
+
+
+def posted(*, only_recent: bool) -> dict[int, str]:
+    """Return the outbox: digest by entry."""
+    entries = OutboxEntry.objects.using(database())
+    wanted = entries.filter(written_at__gt=DatabaseNow() - RECENT) if only_recent else entries.all()
+    return dict(wanted.values_list("id", "digest"))
+
+
+def empty_outbox() -> None:
+    """Forget what no copy can be as old as."""
+    OutboxEntry.objects.using(database()).filter(written_at__lt=DatabaseNow() - KEEP).delete()
+
+
+def prune() -> int:
+    """Delete sessions that have expired, and old entries of the outbox; return how many sessions."""
+    empty_outbox()
+    expired = all_sessions().filter(expires_at__lte=timezone.now())
+    return sum(expired.filter(digest__in=digests).delete()[0] for digests in batches(expired))
+
+
+def batches(sessions: QuerySet[Session]) -> Iterator[list[str]]:
+    """Return the digests of sessions that are about to be deleted, few at a time: no statement locks many rows."""
+    while digests := list(sessions.values_list("digest", flat=True)[:BATCH]):
+        yield digests
+
+
+def user_of(values: Values) -> str:
+    """Return the key of the user who is logged in; nothing if nobody is."""
+    return str(values.get(SESSION_KEY, ""))[:255]
+
+
+def _record(rows: Any) -> Record | None:
+    found = rows.values_list("data", "version", "expires_at").first()
+    return Record(text=found[0], version=found[1], expires_at=found[2]) if found else None

@@ -1,0 +1,106 @@
+"""A double of Redis in memory, with a link to it for each replica, and the faults of both."""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from django.utils import timezone
+
+from logins.copies import COPY_SECONDS, LEASE_SECONDS, CopiesUnavailable
+from logins.record import Record
+
+T = TypeVar("T")
+
+
+@dataclass
+class Memory:
+    """What stands under each key, and until when."""
+
+    clock: Callable[[], float]
+    found: dict[str, tuple[Record | str, float]] = field(default_factory=dict)
+    server: str = "server-0"
+    leases: int = 0
+
+    def get(self, digest: str) -> Record | None:
+        found = self._standing(digest)
+        return found if isinstance(found, Record) else None
+
+    def lease(self, digest: str) -> str:
+        return "" if self._standing(digest) else self.seize(digest)
+
+    def seize(self, digest: str) -> str:
+        self.leases += 1
+        lease = f"lease:{self.leases}"
+        self.found[digest] = lease, self.clock() + LEASE_SECONDS
+        return lease
+
+    def put(self, digest: str, record: Record, lease: str) -> bool:
+        found = self._standing(digest)
+        if found == lease or (isinstance(found, Record) and found.version < record.version):
+            seconds = (record.expires_at - timezone.now()).total_seconds()
+            self.found[digest] = record, self.clock() + min(seconds, COPY_SECONDS)
+        elif not isinstance(found, Record):
+            self.found.pop(digest, None)
+        return True
+
+    def drop(self, digests: Sequence[str]) -> str:
+        for digest in digests:
+            self.found.pop(digest, None)
+        return self.server
+
+    def _standing(self, digest: str) -> Record | str | None:
+        found, until = self.found.get(digest, (None, 0.0))
+        return found if until > self.clock() else None
+
+
+class Link:
+    """One replica's way to the memory; while it is cut, what is asked may be lost, done unheard of, or done later."""
+
+    def __init__(
+        self,
+        memory: Memory,
+        choose: random.Random,
+        pause: Callable[[], None] = lambda: None,
+        done: Callable[[str, Any], None] = lambda name, key: None,
+    ) -> None:
+        self.memory = memory
+        self.choose = choose
+        self.pause = pause
+        self.done = done
+        self.is_cut = False
+        self.late: list[Callable[[], object]] = []
+
+    def mend(self) -> None:
+        """Let what hung in the link arrive, and what comes after."""
+        self.is_cut = False
+        for ask in self.late:
+            ask()
+        self.late.clear()
+
+    def get(self, digest: str) -> Record | None:
+        return self._through(self.memory.get, digest)
+
+    def lease(self, digest: str) -> str:
+        return self._through(self.memory.lease, digest)
+
+    def seize(self, digest: str) -> str:
+        return self._through(self.memory.seize, digest)
+
+    def put(self, digest: str, record: Record, lease: str) -> bool:
+        return self._through(self.memory.put, digest, record, lease)
+
+    def drop(self, digests: Sequence[str]) -> str:
+        return self._through(self.memory.drop, digests)
+
+    def _through(self, ask: Callable[..., T], *arguments: Any) -> T:
+        self.pause()
+        if not self.is_cut:
+            self.done(ask.__name__, arguments[0])
+            return ask(*arguments)
+        fate = self.choose.choice(["lost", "unheard", "late"])
+        if fate == "unheard":
+            ask(*arguments)
+        elif fate == "late":
+            self.late.append(lambda: ask(*arguments))
+        raise CopiesUnavailable("the link is cut")

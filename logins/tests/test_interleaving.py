@@ -1,0 +1,103 @@
+"""What sessions promise, in random interleavings of requests, logouts and outages over three replicas."""
+
+import os
+import random
+from collections import Counter
+from collections.abc import Sequence
+from unittest.mock import patch
+
+import pytest
+from django.db import connection
+
+from logins import gate, records
+from logins.gate import Gate
+from logins.models import OutboxEntry, Session
+from logins.record import Record
+from logins.tests.interleaving import History
+from logins.tests.memory import Memory
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(connection.vendor != "sqlite", reason="stopped threads would wait for each other's row locks"),
+]
+STEPS = 200
+
+
+def play(seeds: Sequence[int]) -> Counter[str]:
+    """Play histories, and return what happened in them."""
+    seen: Counter[str] = Counter()
+    for seed in seeds:
+        Session.objects.all().delete()
+        OutboxEntry.objects.all().delete()
+        history = History(random.Random(seed))
+        try:
+            history.play(STEPS)
+        except AssertionError as error:
+            raise AssertionError(f"seed {seed}: {error}") from error
+        seen.update(history.seen)
+    return seen
+
+
+def test_ended_sessions_stay_ended_and_others_are_never_lost():
+    seen = play(range(int(os.environ.get("HISTORIES", 60))))
+    assert seen["read"] > 300
+    assert seen["ended, Redis told"] > 30
+    assert seen["ended, Redis away"] > 30
+
+
+def dropping_only_copies(memory, digests):
+    for digest in digests:
+        if memory.get(digest):
+            memory.found.pop(digest)
+    return memory.server
+
+
+def putting_where_nothing_stands(memory, digest, record, lease):
+    if not isinstance(memory.get(digest), Record) or memory.get(digest).version < record.version:
+        memory.found[digest] = record, memory.clock() + 300
+    return True
+
+
+def putting_over_newer_copies(memory, digest, record, lease):
+    if digest in memory.found:
+        memory.found[digest] = record, memory.clock() + 300
+    return True
+
+
+def change_without_posting(*arguments):
+    return records.change(*arguments)
+
+
+def opening_without_the_whole_outbox(gate, error, shut=Gate.shut):
+    server, dropped = gate._server, gate._dropped
+    shut(gate, error)
+    gate._server, gate._dropped = server, dropped
+
+
+def looking_without_the_outbox(gate):
+    gate._server = gate._copies.drop([])
+
+
+def change_of_everything(digest, seen, changes, expires_at, change=records.change):
+    standing = records.read(digest)
+    Session.objects.filter(digest=digest).update(data=seen.text, version=standing.version if standing else 0)
+    return change(digest, standing or seen, changes, expires_at)
+
+
+SEEDED = [
+    (0, Memory, "drop", dropping_only_copies),
+    (0, Memory, "put", putting_where_nothing_stands),
+    (0, Memory, "put", putting_over_newer_copies),
+    (0, records, "change_and_post", change_without_posting),
+    (0, records, "post", lambda digests: None),
+    (0, records, "change", change_of_everything),
+    (0, Gate, "_drop_posted", looking_without_the_outbox),
+    (0, Gate, "shut", opening_without_the_whole_outbox),
+    (0, gate, "BELIEF_SECONDS", 3.0),
+]
+
+
+@pytest.mark.parametrize("seed, owner, name, bug", SEEDED, ids=lambda value: getattr(value, "__name__", value))
+def test_a_seeded_bug_is_found(seed, owner, name, bug):
+    with patch.object(owner, name, bug), pytest.raises(AssertionError, match="seed"):
+        play([seed])
