@@ -61,7 +61,7 @@ def alone(act: Callable[[], int]) -> int:
 
 def start() -> int:
     """Start what does not run yet."""
-    packages.main([])
+    packages.main(packages.of_cluster())
     install(ROOT / "requirements" / "base.txt")
     install(ROOT / "requirements.txt")
     kept = state()

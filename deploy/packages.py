@@ -13,12 +13,12 @@ SERVERS = ["mariadb-server-core", "mariadb-client-core", "libzookeeper-java", "d
 SERVERS += ["nginx", "redis-server"]
 BUILD = ["libmariadb-dev", "gcc", "pkg-config"]  # for mysqlclient
 CATALOGUES = ["gettext"]
-PROOFS = ["openssl", "systemd"]  # with which the tests make a certificate and read the units
+PROOFS = ["openssl", "systemd", "chromium"]  # with which the tests make a certificate, read the units, see the pages
 QUIET = ["env", "RUNLEVEL=1", "SYSTEMD_OFFLINE=1", "DEBIAN_FRONTEND=noninteractive"]  # asks nothing, starts nothing
 
 
 def main(names: list[str]) -> None:
-    missing = [name for name in names or wanted() if not is_installed(name)]
+    missing = [name for name in names or [*of_cluster(), *CATALOGUES, *PROOFS] if not is_installed(name)]
     if not missing:
         return
     become_root = elevation()
@@ -26,8 +26,9 @@ def main(names: list[str]) -> None:
         sys.exit(f"These Debian packages are missing. As root: apt-get install {' '.join(missing)}")
 
 
-def wanted() -> list[str]:
-    return SERVERS + BUILD + CATALOGUES + PROOFS + headers(sys.base_prefix, Path(sysconfig.get_path("include")))
+def of_cluster() -> list[str]:
+    """Return what the servers are, and what building the client of one needs."""
+    return SERVERS + BUILD + headers(sys.base_prefix, Path(sysconfig.get_path("include")))
 
 
 def headers(prefix: str, include: Path) -> list[str]:

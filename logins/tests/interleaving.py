@@ -19,7 +19,7 @@ from logins.changes import Changes
 from logins.copies import COPY_SECONDS
 from logins.gate import BELIEF_SECONDS, Gate
 from logins.store import Store
-from logins.tests.memory import Link, Memory
+from logins.tests.memory import Link, Memory, RealRedis
 
 REPLICAS = 3
 THREADS = 5
@@ -117,10 +117,10 @@ class Worker(threading.Thread):
 class History:
     """One play of requests, logouts, outages and recoveries."""
 
-    def __init__(self, choose: random.Random) -> None:
+    def __init__(self, choose: random.Random, redis: RealRedis | None = None) -> None:
         self.choose = choose
         self.now = 1000.0
-        self.memory = Memory(lambda: self.now)
+        self.memory = redis or Memory(lambda: self.now)
         self._here = threading.local()
         links = [Link(self.memory, choose, self._pause, self._note) for _ in range(REPLICAS)]
         self.replicas = [Replica(link, lambda: self.now) for link in links]
@@ -128,7 +128,6 @@ class History:
         self.facts: list[Fact] = []
         self.lost_at = float("-inf")
         self.seen: dict[str, int] = {}
-        self._older: dict[str, Any] = {}
         self._names = 0
 
     def play(self, steps: int) -> None:
@@ -182,17 +181,18 @@ class History:
         self.choose.choice(self.replicas).link.mend()
 
     def _flush(self) -> None:
-        self.memory.found.clear()
+        self.memory.flush()
 
     def _restart(self) -> None:
         """Start Redis anew, with what it holds or as it was when it was kept."""
-        self.memory.server = f"server-{self._name()}"
         if self.choose.random() < 0.5:
-            self.memory.found = dict(self._older)
+            self.memory.restart_from_older_state(f"server-{self._name()}")
             self.lost_at = self.now
+        else:
+            self.memory.restart(f"server-{self._name()}")
 
     def _keep(self) -> None:
-        self._older = dict(self.memory.found)
+        self.memory.keep()
 
     def _name(self) -> str:
         self._names += 1

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from django.utils import timezone
+from django_redis import get_redis_connection
 
-from logins.copies import COPY_SECONDS, LEASE_SECONDS, CopiesUnavailable
+from logins.copies import COPY_SECONDS, LEASE_SECONDS, CopiesUnavailable, RedisCopies
 from logins.record import Record
 
 T = TypeVar("T")
@@ -21,6 +22,7 @@ class Memory:
     found: dict[str, tuple[Record | str, float]] = field(default_factory=dict)
     server: str = "server-0"
     leases: int = 0
+    kept: dict[str, tuple[Record | str, float]] = field(default_factory=dict)
 
     def get(self, digest: str) -> Record | None:
         found = self._standing(digest)
@@ -49,9 +51,38 @@ class Memory:
             self.found.pop(digest, None)
         return self.server
 
+    def flush(self) -> None:
+        self.found.clear()
+
+    def keep(self) -> None:
+        """Remember what is there now."""
+        self.kept = dict(self.found)
+
+    def restart(self, name: str) -> None:
+        """Start anew, with all that was there."""
+        self.server = name
+
+    def restart_from_older_state(self, name: str) -> None:
+        """Start anew, as it was when it was kept."""
+        self.server = name
+        self.found = dict(self.kept)
+
     def _standing(self, digest: str) -> Record | str | None:
         found, until = self.found.get(digest, (None, 0.0))
         return found if until > self.clock() else None
+
+
+class RealRedis(RedisCopies):
+    """A real one; what it does not lose in a restart needs no restart here."""
+
+    def flush(self) -> None:
+        get_redis_connection(self.alias).flushall()
+
+    def keep(self) -> None: ...
+
+    def restart(self, name: str) -> None: ...
+
+    restart_from_older_state = restart
 
 
 class Link:
@@ -59,7 +90,7 @@ class Link:
 
     def __init__(
         self,
-        memory: Memory,
+        memory: Memory | RealRedis,
         choose: random.Random,
         pause: Callable[[], None] = lambda: None,
         done: Callable[[str, Any], None] = lambda name, key: None,
