@@ -21,6 +21,7 @@ from django.views.decorators.http import require_safe
 
 from config.middleware import STARTED
 from config.visits import visit
+from logins.status import redis_state
 
 
 def no_icon(request: HttpRequest) -> HttpResponse:
@@ -38,7 +39,7 @@ def start(request: HttpRequest) -> HttpResponse:
         "pid": os.getpid(),
         "started": STARTED,
         "visits": visit(request.session),
-        "redis": bool(settings.REDIS_URL),
+        "redis": redis_state().value,
         "database": connection.display_name,
     }
     return render(request, "start.html", context)

@@ -2,12 +2,14 @@
 
 import re
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
 from config.middleware import POLICY
+from logins.status import RedisState
 
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "a-long-word-of-lin"
@@ -103,10 +105,17 @@ def test_a_session_older_than_these_pages_is_greeted_too(browser):
     assert "was answered once with this login" in page
 
 
-@pytest.mark.parametrize("url, words", [("", "no Redis is set up"), ("redis://127.0.0.1:1/0", "Redis")])
-def test_the_start_page_says_where_sessions_live(browser, settings, url, words):
-    settings.REDIS_URL = url
-    assert words in text(browser.get("/"))
+@pytest.mark.parametrize(
+    "state, words",
+    [
+        (RedisState.UNUSED, "no Redis is set up"),
+        (RedisState.BELIEVED, "the database keeps the truth"),
+        (RedisState.AWAY, "Redis does not answer"),
+    ],
+)
+def test_the_start_page_says_where_sessions_live(browser, state, words):
+    with patch("config.views.redis_state", lambda: state):
+        assert words in text(browser.get("/"))
 
 
 def test_no_one_keeps_the_start_page(browser):
