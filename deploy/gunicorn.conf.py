@@ -6,6 +6,7 @@ The environment decides where it listens (BIND), with how many processes (WEB_CO
 
 import os
 from pathlib import Path
+from typing import Any
 
 wsgi_app = "config.wsgi"
 bind = os.environ.get("BIND", "127.0.0.1:8000")
@@ -37,3 +38,10 @@ control_socket_disable = True
 
 accesslog = "-"
 access_log_format = '%(t)s %({x-forwarded-for}i)s %({x-request-id}i)s "%(m)s %(U)s" %(s)s %(b)s %(M)sms'
+
+
+def post_worker_init(worker: Any) -> None:
+    """Load the views now, or the first request that each worker gets waits for them."""
+    from django.urls import get_resolver  # there is no Django in the master process
+
+    get_resolver().url_patterns  # noqa: B018  reading it is what loads them
