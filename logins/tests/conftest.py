@@ -3,12 +3,23 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.cache import caches
 from django.test import override_settings
 
 from deploy.servers.redis import Redis
 from logins.copies import RedisCopies
+from logins.models import Key, OutboxEntry, Session
 from logins.tests.memory import Link, Memory
+
+
+@pytest.fixture
+def transactional_db(django_db_setup, django_db_blocker):
+    """Let a test commit, and forget what it wrote; pytest-django's own empties every table there is."""
+    with django_db_blocker.unblock():
+        yield
+        for model in (Session, OutboxEntry, Key, User):
+            model.objects.all().delete()
 
 
 @pytest.fixture(scope="session")

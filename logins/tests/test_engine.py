@@ -21,7 +21,7 @@ from logins.record import digest_of
 from logins.store import Store
 from logins.tests.memory import Link, Memory
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.mariadb]
 
 
 @pytest.fixture(params=["database", "memory", pytest.param("redis", marks=pytest.mark.acceptance)], autouse=True)
