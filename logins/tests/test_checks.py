@@ -1,6 +1,9 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import OperationalError, connection
 from django.test import override_settings
 
 from logins.checks import cache_problems, check_secret_keys, check_settings, server_problems
@@ -110,3 +113,32 @@ class TestSecretKeys:
     def test_no_key_is_kept_in_clear(self):
         self.log_in("one-that-is-secret")
         assert "one-that-is-secret" not in repr(list(Key.objects.values()))
+
+
+@pytest.mark.mariadb
+@pytest.mark.django_db(transaction=True)
+def test_many_who_log_in_at_a_time_all_can(caplog):
+    together = threading.Barrier(8)
+
+    def log_in():
+        together.wait()
+        note_key()
+        connection.close()
+
+    for _ in range(5):
+        Key.objects.all().delete()
+        with ThreadPoolExecutor(8) as people:
+            for done in [people.submit(log_in) for _ in range(8)]:
+                done.result()
+    assert Key.objects.count() == 1
+    assert not caplog.records
+
+
+@pytest.mark.django_db
+def test_a_login_does_not_fail_over_a_key_that_cannot_be_noted(caplog):
+    def fail(*arguments):
+        raise OperationalError("deadlock")
+
+    with connection.execute_wrapper(fail):
+        note_key()
+    assert "could not be noted" in caplog.text
