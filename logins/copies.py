@@ -15,13 +15,11 @@ however late it comes.
 """
 
 import secrets
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from django.core.cache import caches
 from django.utils import timezone
-from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
 from logins.record import Record, parsed, written
@@ -30,6 +28,9 @@ COPY_SECONDS = 300
 """A copy lives for at most so long: by then it is read from the database again, and the outbox may forget."""
 
 LEASE_SECONDS = 5
+SHORTEST_SECONDS = 0.001
+"""Redis counts in milliseconds; a copy that would live shorter is none."""
+
 PUT = """
 local found = redis.call('GET', KEYS[1])
 if not found then return 0 end
@@ -76,50 +77,48 @@ class RedisCopies:
         self.alias = alias
 
     def get(self, digest: str) -> Record | None:
-        with _client(self.alias) as (redis, key):
-            return parsed(redis.get(key(digest)))
+        return parsed(self._ask(lambda redis, key: redis.get(key(digest))))
 
     def lease(self, digest: str) -> str:
         lease = new_lease()
-        with _client(self.alias) as (redis, key):
-            return lease if redis.set(key(digest), lease, nx=True, ex=LEASE_SECONDS) else ""
+        taken = self._ask(lambda redis, key: redis.set(key(digest), lease, nx=True, ex=LEASE_SECONDS))
+        return lease if taken else ""
 
     def seize(self, digest: str) -> str:
         lease = new_lease()
-        with _client(self.alias) as (redis, key):
-            redis.set(key(digest), lease, ex=LEASE_SECONDS)
+        self._ask(lambda redis, key: redis.set(key(digest), lease, ex=LEASE_SECONDS))
         return lease
 
     def put(self, digest: str, record: Record, lease: str) -> bool:
         seconds = min((record.expires_at - timezone.now()).total_seconds(), COPY_SECONDS)
-        if (milliseconds := int(seconds * 1000)) > 0:
-            with _client(self.alias) as (redis, key):
-                redis.eval(PUT, 1, key(digest), lease, record.version, written(record), milliseconds)
+        arguments = (lease, record.version, written(record), int(seconds * 1000))
+        if seconds >= SHORTEST_SECONDS:
+            self._ask(lambda redis, key: redis.eval(PUT, 1, key(digest), *arguments))
         return True
 
     def drop(self, digests: Sequence[str]) -> str:
-        with _client(self.alias) as (redis, key):
-            pipeline = redis.pipeline(transaction=False)
-            pipeline.info("server")
-            for digest in digests:
-                pipeline.delete(key(digest))
-            return str(pipeline.execute()[0]["run_id"])
+        return str(self._ask(lambda redis, key: _drop(redis, list(map(key, digests)))))
 
     def info(self) -> dict[str, Any]:
         """Return what the server says of itself."""
-        with _client(self.alias) as (redis, _):
-            return dict(redis.info())
+        return dict(self._ask(lambda redis, key: redis.info()))
+
+    def _ask(self, ask: Callable[[Any, Callable[[str], str]], Any]) -> Any:
+        """Ask with this thread's client, and what makes a key of a digest; turn failures into `CopiesUnavailable`."""
+        cache: Any = caches[self.alias]
+        try:
+            return ask(cache.client.get_client(), cache.make_key)
+        except (RedisError, OSError) as error:
+            raise CopiesUnavailable(f"{type(error).__name__}: {error}") from error
+
+
+def _drop(redis: Any, keys: Sequence[str]) -> str:
+    pipeline = redis.pipeline(transaction=False)
+    pipeline.info("server")
+    for key in keys:
+        pipeline.delete(key)
+    return str(pipeline.execute()[0]["run_id"])
 
 
 def new_lease() -> str:
     return f"lease:{secrets.token_hex(8)}"
-
-
-@contextmanager
-def _client(alias: str) -> Iterator[tuple[Any, Any]]:
-    """Lend this thread's client, and what names the key of a digest."""
-    try:
-        cache = caches[alias]
-        yield get_redis_connection(alias), lambda digest: cache.make_key(f"login:{digest}")
-    except (RedisError, OSError) as error:
-        raise CopiesUnavailable(f"{type(error).__name__}: {error}") from error

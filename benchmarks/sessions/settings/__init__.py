@@ -1,0 +1,1 @@
+"""One module of settings for each column; only the session engine differs."""
