@@ -20,6 +20,8 @@ from tests.acceptance.site import ROOT
 from tests.acceptance.systemd import Systemd
 
 TEXT = ROOT / "docs" / "deployment.md"
+TRANSLATION = ROOT / "docs" / "deployment.zh-CN.md"
+BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NAMES = "Names"
 LATER = "A new version"  # the first section that is not part of the installation
 
@@ -32,12 +34,10 @@ HOST = "jobs.example.com"
 
 
 def sections() -> dict[str, str]:
-    """Return the shell blocks of each section, in order."""
+    """Return the lines for the shell of each section, in order."""
     parts = re.split(r"^## (.*)$", TEXT.read_text(), flags=re.MULTILINE)[1:]
     pairs = zip(parts[::2], parts[1::2], strict=True)
-    return {
-        title: "\n".join(re.findall(r"^```sh\n(.*?)^```$", part, re.MULTILINE | re.DOTALL)) for title, part in pairs
-    }
+    return {title: "\n".join(BLOCK.findall(part)) for title, part in pairs}
 
 
 def without(lines: str, prefixes: tuple[str, ...] = LEFT_OUT) -> str:
@@ -47,8 +47,8 @@ def without(lines: str, prefixes: tuple[str, ...] = LEFT_OUT) -> str:
 def with_values(names: str, values: dict[str, str]) -> str:
     """Give names other values where the text assigns them."""
     for name, value in values.items():
-        names, count = re.subn(rf"^{name}=.*$", lambda found, of=f"{name}='{value}'": of, names, flags=re.MULTILINE)
-        assert count == 1, f"{name} is assigned {count} times"
+        (assignment,) = re.findall(rf"^{name}=.*$", names, re.MULTILINE)
+        names = names.replace(f"\n{assignment}\n", f"\n{name}='{value}'\n")
     return names
 
 
@@ -96,9 +96,9 @@ class Machine:
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}\n{self.last_words()}"
         return done.stdout
 
-    def install(self) -> str:
+    def install(self) -> None:
         titles = list(sections())
-        return self.run(*titles[titles.index(NAMES) + 1 : titles.index(LATER)])
+        self.said = self.run(*titles[titles.index(NAMES) + 1 : titles.index(LATER)])
 
     def environment(self) -> dict[str, str]:
         """Return that of root's shell: nothing that the settings read."""
@@ -130,6 +130,7 @@ def furnish_source(folder: Path) -> None:
 
 def commit(folder: Path) -> None:
     git = ["git", "-C", str(folder), "-c", "user.name=test", "-c", "user.email=test@example.com"]
+    git += ["-c", "commit.gpgsign=false"]
     subprocess.run([*git, "add", "--all"], check=True)
     subprocess.run([*git, "commit", "--quiet", "--message", "A version"], check=True)
 
@@ -185,8 +186,8 @@ class Answer:
     @property
     def cookies(self) -> dict[str, str]:
         """Return each cookie that is set, with its attributes."""
-        found = (value.split("=", 1) for header, value in self.headers if header.lower() == "set-cookie")
-        return dict(found)  # type: ignore[arg-type]
+        found = [value.partition("=") for header, value in self.headers if header.lower() == "set-cookie"]
+        return {name: value for name, _equals, value in found}
 
 
 @dataclass

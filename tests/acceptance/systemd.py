@@ -1,4 +1,4 @@
-"""What systemd would do with units, where there is no systemd: a `systemctl` for scripts, and the processes of its units."""
+"""What systemd does with units, where there is none: a `systemctl` for scripts, and the processes of the units."""
 
 import contextlib
 import os
@@ -11,8 +11,9 @@ import sys
 import tempfile
 import threading
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Self
 
@@ -84,8 +85,8 @@ class Systemd:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
-        for name in reversed(list(self.processes)):
-            self.stop(name)
+        for _template, names in groupby(reversed(list(self.processes)), lambda name: name.partition("@")[0]):
+            self.stop(*names)
 
     def pid(self, name: str) -> int:
         """Return the main process of a unit that runs."""
@@ -96,6 +97,7 @@ class Systemd:
     def obey(self, words: list[str]) -> None:
         """Do what `systemctl` is told."""
         verb, *names = [word for word in words if not word.startswith("--")]
+        act: dict[str, Callable[[str], None]]
         act = {"enable": self.start, "disable": self.stop, "reload": self.reload, "restart": self.restart}
         if verb != "daemon-reload":
             for name in names:
@@ -116,17 +118,17 @@ class Systemd:
             )
             wait()
 
-    def stop(self, name: str) -> None:
-        """End a unit as its file says, or at once when it does not end in time."""
-        process = self.processes.pop(name, None)
-        if process is None:
-            return
-        process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(self.unit(name).seconds_to_stop)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    def stop(self, *names: str) -> None:
+        """End units together: in order, or at once when they do not end in the time of their files."""
+        ending = {name: self.processes.pop(name) for name in names if name in self.processes}
+        for process in ending.values():
+            process.terminate()
+        for name, process in ending.items():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(self.unit(name).seconds_to_stop)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
     def restart(self, name: str) -> None:
         self.stop(name)

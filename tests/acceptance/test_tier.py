@@ -14,7 +14,7 @@ from tests.acceptance.site import eventually
 from tests.acceptance.site import site as lend_site
 from tests.acceptance.stream import Stream, ask
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.xdist_group("tier")]
 
 SETTINGS = "tests.acceptance.tier_settings"
 NAMES = ["r1", "r2", "r3"]
