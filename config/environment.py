@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from redis import ConnectionPool
 
 ROOT = Path(__file__).resolve().parent.parent
 LANGUAGES = {"en": "English", "zh-hans": "简体中文"}
@@ -34,8 +35,14 @@ def time_zone(name: str) -> str:
 
 
 def redis_url(url: str) -> str:
-    if url and not url.startswith(("redis://", "rediss://", "unix://")):
-        raise ImproperlyConfigured(f'REDIS_URL: "{url}" does not begin with redis://, rediss:// or unix://')
+    """Return the URL if a client can be made of it; it may hold a password, so a message repeats none of it."""
+    try:
+        pool = ConnectionPool.from_url(url or "redis://")
+        pool.connection_class(**pool.connection_kwargs)
+    except (ValueError, TypeError) as error:
+        raise ImproperlyConfigured(
+            "REDIS_URL: this is none; write redis://:password@host:6379/0, or rediss:// for TLS"
+        ) from error
     return url
 
 

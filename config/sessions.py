@@ -5,9 +5,6 @@ from typing import Any
 SECONDS_TO_ANSWER = 0.25
 """For Redis, before the database is asked instead."""
 
-CONNECTIONS = 50
-"""Of one process, at most: more than it has threads."""
-
 
 def caches(redis_url: str) -> dict[str, Any]:
     """Return `CACHES`: an alias for sessions where there is a Redis, and a cache within the process for all else."""
@@ -21,7 +18,6 @@ def caches(redis_url: str) -> dict[str, Any]:
                 "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
                 "SOCKET_CONNECT_TIMEOUT": SECONDS_TO_ANSWER,
                 "SOCKET_TIMEOUT": SECONDS_TO_ANSWER,
-                "CONNECTION_POOL_KWARGS": {"max_connections": CONNECTIONS},
             },
         }
     return found

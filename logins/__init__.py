@@ -1,1 +1,1 @@
-"""Sessions that outlive everything but a logout: `SESSION_ENGINE = "logins.engine"`."""
+"""Sessions that hold on every replica, whatever becomes of Redis: `SESSION_ENGINE = "logins.engine"`."""

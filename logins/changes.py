@@ -41,7 +41,7 @@ def session_text(values: Values) -> str:
     """Return a session as JSON, or name the key whose value cannot be."""
     try:
         return text_of(values)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         for key, value in values.items():
             _refuse_other_than_json(key, value)
         raise
@@ -51,7 +51,7 @@ def values_of(text: str) -> dict[str, Any]:
     """Return the session that a JSON text is; an empty one if it is none."""
     try:
         values = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return values if isinstance(values, dict) else {}
 
@@ -59,7 +59,7 @@ def values_of(text: str) -> dict[str, Any]:
 def _refuse_other_than_json(key: Any, value: Any) -> None:
     try:
         text_of({key: value})
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise TypeError(
             f"session[{key!r}] = {value!r} cannot be kept: sessions are JSON ({error}). Store a text or a number."
         ) from error

@@ -7,12 +7,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.conf import settings
-from django.core.cache import caches
 from django.core.checks import CheckMessage, Tags, Warning, register
 from django.db import Error as DatabaseFailure
 from django.utils.translation import gettext as _
-from django_redis.cache import RedisCache
 
+from logins.copies import is_redis
 from logins.keys import foreign_keys
 from logins.status import Server, server
 
@@ -63,11 +62,6 @@ def check_secret_keys(**_options: Any) -> list[CheckMessage]:
             id="logins.W012",
         )
     ]
-
-
-def is_redis(alias: str) -> bool:
-    """Is the cache of this name one of django-redis?"""
-    return alias in settings.CACHES and isinstance(caches[alias], RedisCache)
 
 
 def cache_problems(alias: str, configured: Mapping[str, Any]) -> Iterator[CheckMessage]:

@@ -1,33 +1,32 @@
 """Copies of sessions in Redis, which requests read; the only import of a Redis client.
 
-Under a session's key stands nothing, a *copy*, or a *lease*: one process's right to put a copy there for some seconds.
+Under a session's key stands nothing, a *copy*, or a *reservation*: one process's right to put a copy there soon.
 
-    nothing | copy      --seize-->  lease    before a change is written into the database
-    nothing             --lease-->  lease    before the database is read
-    lease (own)         --put---->  copy     what was written or read; so the copy is not older than the lease
-    copy (older)        --put---->  copy
-    lease (another's)   --put---->  nothing  whoever holds it may have read before this change was written
-    anything            --drop--->  nothing  after a session has ended
+    nothing                  --reserve->  reservation  before the database is read
+    nothing | copy           --seize--->  reservation  before a change is written into the database
+    reservation (own)        --put----->  copy         what was read or written: not older than the reservation
+    copy (older)             --put----->  copy
+    reservation (another's)  --put----->  nothing      its holder may have read before this change was written
+    anything                 --drop---->  nothing      after a session has ended
 
-A copy comes into being only out of a lease that was taken before the database was read, and `drop` takes leases too.
-So once a session has ended in the database and its key was dropped, no process that read it before can put it back,
-however late it comes.
+A copy comes into being only out of a reservation that was made before the database was read, and `drop` takes those
+too. So once a session has ended in the database and its key was dropped, no process that read it before can put it
+back, however late it comes.
 """
 
 import secrets
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from django.conf import settings
 from django.core.cache import caches
 from django.utils import timezone
-from redis.exceptions import RedisError
+from django_redis.cache import RedisCache
+from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 
-from logins.record import Record, parsed, written
+from logins.record import COPY_SECONDS, Record, parsed, written
 
-COPY_SECONDS = 300
-"""A copy lives for at most so long: by then it is read from the database again, and the outbox may forget."""
-
-LEASE_SECONDS = 5
+RESERVATION_SECONDS = 5
 SHORTEST_SECONDS = 0.001
 """Redis counts in milliseconds; a copy that would live shorter is none."""
 
@@ -45,7 +44,11 @@ return 0
 
 
 class CopiesUnavailable(Exception):
-    """Redis did not do as asked: it is away, too slow, full, or still loading."""
+    """Redis did not do as asked: it is away, too slow, or still loading."""
+
+
+class CopiesFull(CopiesUnavailable):
+    """Redis has no room for more; what it has can be read and dropped."""
 
 
 class Copies(Protocol):
@@ -54,20 +57,20 @@ class Copies(Protocol):
     def get(self, digest: str) -> Record | None:
         """Return the copy, if one stands there."""
 
-    def lease(self, digest: str) -> str:
-        """Take the lease where nothing stands, and return it; nothing if something does."""
+    def reserve(self, digest: str) -> str:
+        """Reserve the key where nothing stands, and return the reservation; an empty one if something does."""
 
     def seize(self, digest: str) -> str:
-        """Take the lease whatever stands there, and return it."""
+        """Reserve the key whatever stands there, and return the reservation."""
 
-    def put(self, digest: str, record: Record, lease: str) -> bool:
-        """Put a copy in place of the lease or of an older copy, if either stands there, and return True.
+    def put(self, digest: str, record: Record, reservation: str) -> bool:
+        """Put a copy in place of the reservation or of an older copy; return True, also if neither stands there.
 
         It stays until the session expires, but for `COPY_SECONDS` at most.
         """
 
     def drop(self, digests: Sequence[str]) -> str:
-        """Drop copies and leases; return which server did, by a name that is new whenever it has started anew."""
+        """Drop copies and reservations; return which server did, by a name that is new whenever it has started anew."""
 
 
 class RedisCopies:
@@ -75,31 +78,37 @@ class RedisCopies:
 
     def __init__(self, alias: str) -> None:
         self.alias = alias
+        self._server = ""
 
     def get(self, digest: str) -> Record | None:
-        return parsed(self._ask(lambda redis, key: redis.get(key(digest))))
+        found = parsed(self._ask(lambda redis, key: _text_at(redis, key(digest))))
+        return found if found and found.expires_at > timezone.now() else None
 
-    def lease(self, digest: str) -> str:
-        lease = new_lease()
-        taken = self._ask(lambda redis, key: redis.set(key(digest), lease, nx=True, ex=LEASE_SECONDS))
-        return lease if taken else ""
+    def reserve(self, digest: str) -> str:
+        reservation = new_reservation()
+        taken = self._ask(lambda redis, key: redis.set(key(digest), reservation, nx=True, ex=RESERVATION_SECONDS))
+        return reservation if taken else ""
 
     def seize(self, digest: str) -> str:
-        lease = new_lease()
-        self._ask(lambda redis, key: redis.set(key(digest), lease, ex=LEASE_SECONDS))
-        return lease
+        reservation = new_reservation()
+        self._ask(lambda redis, key: redis.set(key(digest), reservation, ex=RESERVATION_SECONDS))
+        return reservation
 
-    def put(self, digest: str, record: Record, lease: str) -> bool:
+    def put(self, digest: str, record: Record, reservation: str) -> bool:
         seconds = min((record.expires_at - timezone.now()).total_seconds(), COPY_SECONDS)
-        arguments = (lease, record.version, written(record), int(seconds * 1000))
+        arguments = (reservation, record.version, written(record), int(seconds * 1000))
         if seconds >= SHORTEST_SECONDS:
             self._ask(lambda redis, key: redis.eval(PUT, 1, key(digest), *arguments))
         return True
 
     def drop(self, digests: Sequence[str]) -> str:
-        return str(self._ask(lambda redis, key: _drop(redis, list(map(key, digests)))))
+        server = str(self._ask(lambda redis, key: _drop(redis, list(map(key, digests)))))
+        if self._server not in ("", server):  # connections may still lead to the server of before
+            self._ask(lambda redis, key: redis.connection_pool.disconnect(inuse_connections=False))
+        self._server = server
+        return server
 
-    def info(self) -> dict[str, Any]:
+    def described(self) -> dict[str, Any]:
         """Return what the server says of itself."""
         return dict(self._ask(lambda redis, key: redis.info()))
 
@@ -108,8 +117,26 @@ class RedisCopies:
         cache: Any = caches[self.alias]
         try:
             return ask(cache.client.get_client(), cache.make_key)
+        except OutOfMemoryError as error:
+            raise CopiesFull(str(error)) from error
         except (RedisError, OSError) as error:
             raise CopiesUnavailable(f"{type(error).__name__}: {error}") from error
+
+
+def is_redis(alias: str) -> bool:
+    """Is the cache of this name one of django-redis?"""
+    return alias in settings.CACHES and isinstance(caches[alias], RedisCache)
+
+
+def _text_at(redis: Any, key: str) -> bytes | None:
+    """Return the text under a key; None for anything but a text, which nobody of us has put there."""
+    try:
+        found: bytes | None = redis.get(key)
+    except ResponseError as error:
+        if not str(error).startswith("WRONGTYPE"):
+            raise
+        return None
+    return found
 
 
 def _drop(redis: Any, keys: Sequence[str]) -> str:
@@ -120,5 +147,5 @@ def _drop(redis: Any, keys: Sequence[str]) -> str:
     return str(pipeline.execute()[0]["run_id"])
 
 
-def new_lease() -> str:
-    return f"lease:{secrets.token_hex(8)}"
+def new_reservation() -> str:
+    return f"reservation:{secrets.token_hex(8)}"

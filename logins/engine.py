@@ -3,6 +3,8 @@
 `SESSION_CACHE_ALIAS` names the cache of django-redis that is the Redis; with another cache the database is asked alone.
 """
 
+import os
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -10,29 +12,33 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, get_user_model
 from django.contrib.sessions.backends.base import VALID_KEY_CHARS, CreateError, SessionBase, UpdateError
-from django.core.cache import caches
+from django.contrib.sessions.exceptions import SessionInterrupted
 from django.db import transaction
 from django.utils.crypto import constant_time_compare, get_random_string
-from django_redis.cache import RedisCache
 
 from logins import records
-from logins.changes import changes
-from logins.copies import RedisCopies
+from logins.changes import Values, changes
+from logins.copies import RedisCopies, is_redis
 from logins.gate import Gate
 from logins.record import Record, digest_of
 from logins.store import Store
 
 ID_LENGTH = 32
+TRIES = 5
+"""An id that is taken is next to impossible; what is refused again and again is refused for another reason."""
 
 
 @cache
 def process_store() -> Store:
     """Return where this process reads and writes sessions."""
     alias = settings.SESSION_CACHE_ALIAS
-    if alias not in settings.CACHES or not isinstance(caches[alias], RedisCache):
+    if not is_redis(alias):
         return Store()
     copies = RedisCopies(alias)
     return Store(copies, Gate(copies, records))
+
+
+os.register_at_fork(after_in_child=process_store.cache_clear)  # another thread may have held a lock of its gate
 
 
 class SessionStore(SessionBase):
@@ -85,6 +91,8 @@ class SessionStore(SessionBase):
             self.modified = True
             return
         with transaction.atomic(using=records.database()):
+            if key:
+                self._take_over(values, digest_of(key))
             self._create(values)
             if key:
                 self.delete(key)
@@ -107,10 +115,12 @@ class SessionStore(SessionBase):
         return digest_of(self.session_key or "")
 
     def _create(self, values: dict[str, Any]) -> None:
-        self._session_key = get_random_string(ID_LENGTH, VALID_KEY_CHARS)
-        while not self._insert(values):
+        for _ in range(TRIES):
             self._session_key = get_random_string(ID_LENGTH, VALID_KEY_CHARS)
-        self.modified = True
+            if self._insert(values):
+                self.modified = True
+                return
+        raise CreateError
 
     def _insert(self, values: dict[str, Any]) -> bool:
         self._seen = records.insert(self._digest, values, self.get_expiry_date())
@@ -121,11 +131,26 @@ class SessionStore(SessionBase):
         seen = self._seen or records.read(self._digest)
         if self.session_key is None or seen is None:
             raise UpdateError
-        wanted = changes(seen.values, values)
-        self._seen = self.store.change(self._digest, seen, wanted, self.get_expiry_date())
-        if self._seen is None:
+        written = self.store.change(self._digest, seen, changes(seen.values, values), self._expiry)
+        if written is None:
             raise UpdateError
-        changes(values, self._seen.values).apply_to(values)  # what others have written
+        if not records.is_within_transaction():  # it may be rolled back, and is then written again
+            changes(values, written.values).apply_to(values)  # what others have written
+            self._seen = written
+
+    def _take_over(self, values: dict[str, Any], digest: str) -> None:
+        """Add what others have written to the session of before; refuse if it is a login that has ended meanwhile."""
+        standing = records.locked(digest)
+        if standing is None and SESSION_KEY in values:
+            raise SessionInterrupted("This login has ended while the request was under way.")
+        if standing and self._seen:
+            mine = changes(self._seen.values, values)
+            changes(values, mine.applied(standing.values)).apply_to(values)
+
+    def _expiry(self, values: Values) -> datetime:
+        """Return when a session with these values expires, as Django counts it."""
+        expiry: datetime = self.get_expiry_date(expiry=values.get("_session_expiry"))
+        return expiry
 
     def _is_vouched_for_by_a_former_key(self) -> bool:
         """Was the hash in this login made, for the password that the user still has, with a former SECRET_KEY?"""

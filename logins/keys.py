@@ -6,7 +6,8 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.signals import user_logged_in
-from django.db import DatabaseError, transaction
+from django.db import Error as DatabaseFailure
+from django.db import transaction
 from django.dispatch import receiver
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
@@ -25,7 +26,7 @@ def note_key(**_: Any) -> None:
     """Note that somebody has logged in under this process's key; a login does not fail over it."""
     try:
         _note(digest_of_key(settings.SECRET_KEY), timezone.now())
-    except DatabaseError as error:
+    except DatabaseFailure as error:
         logger.warning("It could not be noted under which SECRET_KEY somebody has logged in: %s", error)
 
 

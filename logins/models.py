@@ -9,7 +9,7 @@ class Session(models.Model):
 
     digest = models.CharField(_("digest"), max_length=64, primary_key=True)
     user_id = models.CharField(_("user"), max_length=255, blank=True, db_index=True)
-    data = models.TextField(_("data"))
+    text = models.TextField(_("text"))
     version = models.PositiveBigIntegerField(_("version"), default=1)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     changed_at = models.DateTimeField(_("changed"))

@@ -1,26 +1,28 @@
 """Sessions and the outbox in the database, which keeps the truth."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth import SESSION_KEY
 from django.db import IntegrityError, connections, router, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from logins.changes import Changes, Values, session_text
-from logins.copies import COPY_SECONDS
 from logins.models import OutboxEntry, Session
-from logins.record import Record
+from logins.record import COPY_SECONDS, Record
 
 BATCH = 500
+Expiry = Callable[[Values], datetime]
+"""When a session with these values expires."""
+
 RECENT = timedelta(seconds=60)
 """An entry of the outbox can be seen when it is committed, which may be so much later than it is dated."""
 
 CHANGE = (
-    f"UPDATE {Session._meta.db_table} SET data = %s, user_id = %s, version = %s, changed_at = %s, expires_at = %s"
+    f"UPDATE {Session._meta.db_table} SET text = %s, user_id = %s, version = %s, changed_at = %s, expires_at = %s"
     " WHERE digest = %s AND version = %s"
 )
 KEEP = timedelta(seconds=COPY_SECONDS) + RECENT
@@ -36,6 +38,11 @@ class DatabaseNow(Now):
 def database() -> str:
     """Return the alias of the database; never a read replica, which may be behind."""
     return router.db_for_write(Session)
+
+
+def is_within_transaction() -> bool:
+    """Has the caller begun a transaction, which may yet be rolled back, and may not see what others commit?"""
+    return connections[database()].in_atomic_block
 
 
 def all_sessions() -> QuerySet[Session]:
@@ -57,7 +64,7 @@ def insert(digest: str, values: Values, expires_at: datetime) -> Record | None:
     text = session_text(values)
     now = timezone.now()
     row = Session(
-        digest=digest, user_id=user_of(values), data=text, created_at=now, changed_at=now, expires_at=expires_at
+        digest=digest, user_id=user_of(values), text=text, created_at=now, changed_at=now, expires_at=expires_at
     )
     try:
         with transaction.atomic(using=database()):
@@ -67,37 +74,42 @@ def insert(digest: str, values: Values, expires_at: datetime) -> Record | None:
     return Record(text=text, version=row.version, expires_at=expires_at)
 
 
-def change(digest: str, seen: Record, changes: Changes, expires_at: datetime) -> Record | None:
+def change(digest: str, seen: Record, changes: Changes, expiry: Expiry) -> Record | None:
     """Write changes over what was seen, or over what others have written since; None if the session has ended."""
-    return _change(digest, seen, changes, expires_at) or _change_under_lock(digest, changes, expires_at)
+    return _change(digest, seen, changes, expiry) or _change_under_lock(digest, changes, expiry)
 
 
-def change_and_post(digest: str, seen: Record, changes: Changes, expires_at: datetime) -> Record | None:
+def change_and_post(digest: str, seen: Record, changes: Changes, expiry: Expiry) -> Record | None:
     """Write changes, and tell every process that the copy is out of date."""
     with transaction.atomic(using=database()):
         post([digest])
-        return change(digest, seen, changes, expires_at)
+        return change(digest, seen, changes, expiry)
 
 
-def _change(digest: str, seen: Record, changes: Changes, expires_at: datetime) -> Record | None:
+def _change(digest: str, seen: Record, changes: Changes, expiry: Expiry) -> Record | None:
     """Write changes over what was seen, if it still stands.
 
     In SQL of its own: every request that changes its session pays for this statement, and building it costs Django
     more than the database takes to execute it.
     """
     values = changes.applied(seen.values)
-    after = Record(text=session_text(values), version=seen.version + 1, expires_at=expires_at)
+    after = Record(text=session_text(values), version=seen.version + 1, expires_at=expiry(values))
     connection = connections[database()]
-    now, until = (connection.ops.adapt_datetimefield_value(time) for time in (timezone.now(), expires_at))
+    now, until = (connection.ops.adapt_datetimefield_value(time) for time in (timezone.now(), after.expires_at))
     with connection.cursor() as cursor:
         cursor.execute(CHANGE, [after.text, user_of(values), after.version, now, until, digest, seen.version])
         return after if cursor.rowcount else None
 
 
-def _change_under_lock(digest: str, changes: Changes, expires_at: datetime) -> Record | None:
+def _change_under_lock(digest: str, changes: Changes, expiry: Expiry) -> Record | None:
     with transaction.atomic(using=database()):
-        found = _record(all_sessions().select_for_update().filter(digest=digest))
-        return _change(digest, found, changes, expires_at) if found else None
+        found = locked(digest)
+        return _change(digest, found, changes, expiry) if found else None
+
+
+def locked(digest: str) -> Record | None:
+    """Return a session, which nobody changes or ends until the caller's transaction does."""
+    return _record(all_sessions().select_for_update().filter(digest=digest))
 
 
 def end(digests: Sequence[str]) -> int:
@@ -113,10 +125,13 @@ def post(digests: Iterable[str]) -> None:
     OutboxEntry.objects.using(database()).bulk_create(entries)
 
 
-def posted(*, only_recent: bool) -> dict[int, str]:
-    """Return the outbox: digest by entry."""
+def posted(after: int | None = None) -> dict[int, str]:
+    """Return the outbox, digest by entry; with `after`, what is recent or came after that entry."""
     entries = OutboxEntry.objects.using(database())
-    wanted = entries.filter(written_at__gt=DatabaseNow() - RECENT) if only_recent else entries.all()
+    if after is None:
+        wanted = entries.filter(written_at__gt=DatabaseNow() - KEEP)
+    else:
+        wanted = entries.filter(Q(written_at__gt=DatabaseNow() - RECENT) | Q(id__gt=after))
     return dict(wanted.values_list("id", "digest"))
 
 
@@ -144,5 +159,5 @@ def user_of(values: Values) -> str:
 
 
 def _record(rows: Any) -> Record | None:
-    found = rows.values_list("data", "version", "expires_at").first()
+    found = rows.values_list("text", "version", "expires_at").first()
     return Record(text=found[0], version=found[1], expires_at=found[2]) if found else None

@@ -63,7 +63,7 @@ def redis_state() -> RedisState:
 def server(alias: str) -> Server | str:
     """Return what the Redis of a cache alias says of itself, or why it does not."""
     try:
-        said = RedisCopies(alias).info()
+        said = RedisCopies(alias).described()
     except CopiesUnavailable as error:
         return str(error)
     return Server(

@@ -7,7 +7,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from config.databases import database
-from config.environment import ROOT, env, replica, secret_key
+from config.environment import ROOT, env, redis_url, replica, secret_key
 from config.logs import UTCFormatter, logging_to_stderr
 
 
@@ -124,3 +124,23 @@ def test_a_log_line_begins_with_its_time_in_utc():
     record = logging.makeLogRecord({"created": 0.5, "msecs": 500, "levelname": "INFO", "name": "x", "msg": "hello"})
     form = logging_to_stderr("INFO")["formatters"]["line"]["fmt"]
     assert UTCFormatter(form).format(record) == "1970-01-01T00:00:00.500Z INFO x hello"
+
+
+@pytest.mark.parametrize(
+    "url", ["http://:topsecret@host/0", "redis://:topsecret@host:port/0", "redis://:topsecret@host/0?foo=bar", "redis"]
+)
+def test_a_redis_url_that_is_none_is_refused_without_being_repeated(url):
+    with pytest.raises(ImproperlyConfigured, match="REDIS_URL") as error:
+        redis_url(url)
+    assert "topsecret" not in str(error.value)
+
+
+@pytest.mark.parametrize("url", ["", "redis://h:6379/0", "rediss://u:p@h/1", "unix:///run/redis.sock?db=2"])
+def test_a_redis_url_is_taken(url):
+    assert redis_url(url) == url
+
+
+@pytest.mark.parametrize("name", ["a b", "r1\n", "副本", "r" * 65])
+def test_a_replica_has_a_plain_name(name):
+    with pytest.raises(ImproperlyConfigured, match="REPLICA"):
+        replica(name)

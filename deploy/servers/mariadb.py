@@ -61,7 +61,9 @@ def install(folder: Path, password: str) -> None:
     done = subprocess.run(make, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode:
         raise RuntimeError(f"MariaDB could not be installed into {folder}:\n{done.stdout[-4000:]}")
-    (folder / "init.sql").write_text(
+    init = folder / "init.sql"
+    init.touch(mode=0o600)  # it holds the password
+    init.write_text(
         f"CREATE DATABASE IF NOT EXISTS {NAME};\n"
         f"CREATE USER IF NOT EXISTS {NAME}@'127.0.0.1' IDENTIFIED BY '{password}';\n"
         f"GRANT ALL ON *.* TO {NAME}@'127.0.0.1';\n"

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 from django.utils import timezone
 from django_redis import get_redis_connection
 
-from logins.copies import COPY_SECONDS, LEASE_SECONDS, CopiesUnavailable, RedisCopies
-from logins.record import Record
+from logins.copies import RESERVATION_SECONDS, CopiesUnavailable, RedisCopies
+from logins.record import COPY_SECONDS, Record
 
 T = TypeVar("T")
 
@@ -21,25 +21,25 @@ class Memory:
     clock: Callable[[], float]
     found: dict[str, tuple[Record | str, float]] = field(default_factory=dict)
     server: str = "server-0"
-    leases: int = 0
+    reservations: int = 0
     kept: dict[str, tuple[Record | str, float]] = field(default_factory=dict)
 
     def get(self, digest: str) -> Record | None:
         found = self._standing(digest)
         return found if isinstance(found, Record) else None
 
-    def lease(self, digest: str) -> str:
+    def reserve(self, digest: str) -> str:
         return "" if self._standing(digest) else self.seize(digest)
 
     def seize(self, digest: str) -> str:
-        self.leases += 1
-        lease = f"lease:{self.leases}"
-        self.found[digest] = lease, self.clock() + LEASE_SECONDS
-        return lease
+        self.reservations += 1
+        reservation = f"reservation:{self.reservations}"
+        self.found[digest] = reservation, self.clock() + RESERVATION_SECONDS
+        return reservation
 
-    def put(self, digest: str, record: Record, lease: str) -> bool:
+    def put(self, digest: str, record: Record, reservation: str) -> bool:
         found = self._standing(digest)
-        if found == lease or (isinstance(found, Record) and found.version < record.version):
+        if found == reservation or (isinstance(found, Record) and found.version < record.version):
             seconds = (record.expires_at - timezone.now()).total_seconds()
             self.found[digest] = record, self.clock() + min(seconds, COPY_SECONDS)
         elif not isinstance(found, Record):
@@ -112,14 +112,14 @@ class Link:
     def get(self, digest: str) -> Record | None:
         return self._through(self.memory.get, digest)
 
-    def lease(self, digest: str) -> str:
-        return self._through(self.memory.lease, digest)
+    def reserve(self, digest: str) -> str:
+        return self._through(self.memory.reserve, digest)
 
     def seize(self, digest: str) -> str:
         return self._through(self.memory.seize, digest)
 
-    def put(self, digest: str, record: Record, lease: str) -> bool:
-        return self._through(self.memory.put, digest, record, lease)
+    def put(self, digest: str, record: Record, reservation: str) -> bool:
+        return self._through(self.memory.put, digest, record, reservation)
 
     def drop(self, digests: Sequence[str]) -> str:
         return self._through(self.memory.drop, digests)

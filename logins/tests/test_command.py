@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from logins import engine, records
 from logins.copies import RedisCopies
@@ -57,6 +58,14 @@ def test_sessions_are_listed_with_their_users(capsys, alice):
     assert {line.split()[-1] for line in lines[1:]} == {"alice", "nobody"}
 
 
+@pytest.mark.parametrize("user_id", ["abc", "9" * 30, "-1"])
+def test_a_user_that_cannot_be_is_listed_as_it_stands(capsys, user_id):
+    login()
+    Session.objects.update(user_id=user_id, expires_at=datetime(9999, 12, 31, 23, 59, tzinfo=UTC))
+    with timezone.override("Asia/Shanghai"):
+        assert said(capsys, "list").split()[-1] == user_id
+
+
 def test_no_more_are_listed_than_asked_for(capsys, alice):
     for _ in range(3):
         login(alice)
@@ -97,6 +106,9 @@ def test_all_are_ended_a_batch_at_a_time(capsys):
         (["abcdef"], 'no session begins with "abcdef"'),
         (["abc"], "shorter than 6 characters"),
         (["%%%%%%"], "no session begins with"),
+        (["\udcff" * 6], "no session begins with"),
+        (["--user", "\udcff"], "there is no user"),
+        (["--user", ""], 'no user ""'),
     ],
 )
 def test_who_is_not_there_cannot_be_ended(arguments, words):

@@ -4,7 +4,7 @@ import random
 import pytest
 from django.db import OperationalError
 
-from logins.copies import CopiesUnavailable
+from logins.copies import CopiesFull, CopiesUnavailable
 from logins.gate import Gate
 from logins.tests.memory import Link, Memory
 
@@ -21,15 +21,12 @@ class Outbox:
     def post(self, digest):
         self.entries[len(self.entries) + 1] = (digest, self.clock())
 
-    def posted(self, *, only_recent):
+    def posted(self, after=None):
         self.asked += 1
         if self.error:
             raise self.error
-        since = self.clock() - 60 if only_recent else 0
-        return {entry: digest for entry, (digest, at) in self.entries.items() if at >= since}
-
-    def empty_outbox(self):
-        pass
+        since = 0 if after is None else self.clock() - 60
+        return {entry: digest for entry, (digest, at) in self.entries.items() if at >= since or entry > after}
 
 
 class Stage:
@@ -102,6 +99,53 @@ def test_after_a_failure_the_whole_outbox_is_dropped_before_redis_is_believed(st
     stage.now += 1.1
     assert stage.gate.is_open()
     assert not stage.holds("ended")
+
+
+def test_who_was_idle_has_the_whole_outbox_dropped(stage):
+    assert stage.gate.is_open()
+    stage.now += 100
+    stage.outbox.post("ended")
+    stage.now += 100
+    stage.memory.seize("ended")
+    assert stage.gate.is_open()
+    assert not stage.holds("ended")
+
+
+def test_an_entry_that_is_dated_wrongly_is_dropped_too(stage):
+    assert stage.gate.is_open()
+    stage.memory.seize("ended")
+    stage.outbox.entries[1] = ("ended", stage.now - 300)
+    stage.now += 0.6
+    assert stage.gate.is_open()
+    assert not stage.holds("ended")
+
+
+def test_while_redis_is_away_the_outbox_is_not_read(stage):
+    stage.link.is_cut = True
+    assert not stage.gate.is_open()
+    assert stage.outbox.asked == 0
+
+
+def test_one_request_at_a_time_tries_again_and_the_others_do_not_wait(stage):
+    stage.gate.shut(CopiesUnavailable("hangs"))
+    stage.now += 1.1
+    others = []
+
+    def drop_while_others_ask(digests):
+        others.append(stage.gate.is_open())
+        return "server-0"
+
+    stage.memory.drop = drop_while_others_ask
+    assert stage.gate.is_open()
+    assert others and not any(others)
+
+
+def test_a_full_redis_is_still_read_and_said_once(stage, caplog):
+    assert stage.gate.is_open()
+    for _ in range(5):
+        stage.gate.shut(CopiesFull("OOM"))
+    assert stage.gate.is_open()
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
 def test_it_stays_shut_while_redis_cannot_drop_the_outbox(stage):

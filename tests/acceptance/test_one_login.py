@@ -1,6 +1,6 @@
 """One login through nginx, in a real browser, while what is behind it dies, freezes and forgets."""
 
-import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -25,8 +25,8 @@ PAGES = [
     "/admin/auth/user/",
     "/admin/auth/user/add/",
 ]
-SLOWEST = float(os.environ.get("SLOWEST_ANSWER", 5.0))
-"""Seconds; 1.5 is promised, and held on a machine that does nothing else."""
+SLOWEST = 3.0
+"""Seconds, while other tests keep the machine busy; `make bench-sessions` holds the engine to 1.5."""
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +152,7 @@ def test_a_logout_holds_on_every_replica_whatever_becomes_of_redis(browser, tier
     if fault == "kill":
         redis.start()
     redis.thaw()
-    visitor.page.wait_for_timeout(1000)  # while Redis cannot be told, a replica may answer for a second more
+    time.sleep(1.0)  # while Redis could not be told, a replica may answer for a second more, and no longer
     for replica in tier.replicas.values():
         thief = browser.new_context()
         thief.add_cookies([{**cookie, "domain": "127.0.0.1"} for cookie in cookies])

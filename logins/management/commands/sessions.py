@@ -1,5 +1,6 @@
 """Sessions on the command line: who has one, end them, prune, and how Redis fares."""
 
+import re
 from argparse import ArgumentParser
 from collections.abc import Callable
 from datetime import datetime
@@ -8,6 +9,7 @@ from unicodedata import east_asian_width
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error as DatabaseFailure
 from django.db.models import QuerySet
@@ -22,6 +24,7 @@ from logins.status import RedisState, Server, redis_state, server, status
 
 SHOWN = 50
 SHORTEST_DIGEST = 6
+DIGEST = re.compile("[0-9a-f]{1,64}")
 EXIT_DEGRADED = 1
 EXIT_USAGE = 2
 
@@ -61,7 +64,7 @@ class Command(BaseCommand):
 
     def _list(self, options: dict[str, Any]) -> None:
         sessions = _live()
-        if options["user"]:
+        if options["user"] is not None:
             sessions = sessions.filter(user_id=_user_id(options["user"]))
         shown = list(sessions.order_by("-changed_at")[: max(options["limit"], 0)])
         names = _names({session.user_id for session in shown if session.user_id})
@@ -75,7 +78,7 @@ class Command(BaseCommand):
     def _end(self, options: dict[str, Any]) -> None:
         if options["all"]:
             sessions = records.all_sessions()
-        elif options["user"]:
+        elif options["user"] is not None:
             sessions = records.all_sessions().filter(user_id=_user_id(options["user"]))
         else:
             sessions = records.all_sessions().filter(digest__in=[_digest(text) for text in options["digests"]])
@@ -126,7 +129,8 @@ def _live() -> QuerySet[Session]:
 def _user_id(name: str) -> str:
     """Return the key of the user of this name, as sessions have it."""
     users = get_user_model()
-    user = users._default_manager.filter(**{users.USERNAME_FIELD: name}).first()
+    known = name if name.isprintable() else ""  # databases refuse what is no Unicode
+    user = users._default_manager.filter(**{users.USERNAME_FIELD: known}).first()
     if user is None:
         raise CommandError(_('there is no user "%(name)s"') % {"name": name}, returncode=EXIT_USAGE)
     return str(users._meta.pk.value_to_string(user))
@@ -134,8 +138,18 @@ def _user_id(name: str) -> str:
 
 def _names(ids: set[str]) -> dict[str, str]:
     users = get_user_model()
-    found = users._default_manager.filter(pk__in=ids)
+    found = users._default_manager.filter(pk__in=filter(_is_key, ids))
     return {str(users._meta.pk.value_to_string(user)): user.get_username() for user in found}
+
+
+def _is_key(id: str) -> bool:
+    """Can a user have this key?"""
+    field = get_user_model()._meta.pk
+    try:
+        field.run_validators(field.to_python(id))
+    except ValidationError:
+        return False
+    return True
 
 
 def _digest(text: str) -> str:
@@ -146,7 +160,8 @@ def _digest(text: str) -> str:
             % {"text": text, "count": SHORTEST_DIGEST},
             returncode=EXIT_USAGE,
         )
-    found = list(records.all_sessions().filter(digest__startswith=text).values_list("digest", flat=True)[:2])
+    begin = text if DIGEST.fullmatch(text) else "-"
+    found = list(records.all_sessions().filter(digest__startswith=begin).values_list("digest", flat=True)[:2])
     if len(found) != 1:
         why = _('no session begins with "%(text)s"') if not found else _('more than one session begins with "%(text)s"')
         raise CommandError(why % {"text": text}, returncode=EXIT_USAGE)
@@ -160,4 +175,7 @@ def _padded(text: str, columns: int) -> str:
 
 
 def _local(time: datetime) -> str:
-    return f"{timezone.localtime(time):%Y-%m-%d %H:%M:%S}"
+    try:
+        return f"{timezone.localtime(time):%Y-%m-%d %H:%M:%S}"
+    except OverflowError:  # the end of the year 9999, east of Greenwich
+        return f"{time:%Y-%m-%d %H:%M:%S}"
