@@ -47,7 +47,7 @@ bench: setup ## measure lateness, failover and what a fire costs: benchmarks/REA
 bench-sessions: setup ## let servers fail under 60 users, with our session engine and Django's: benchmarks/README.md
 	$(VENV) -m benchmarks.sessions
 
-demo-sessions: setup ## see in two minutes why sessions have to be shared by the web replicas
+demo-sessions: setup ## see in a minute why sessions have to be shared by the web replicas
 	@$(VENV) -m benchmarks.sessions.demo
 
 simulate: tools ## play clusters with faults on a virtual clock, and check every promise (SECONDS=60 SEED=)

@@ -1,6 +1,5 @@
 """Pages that belong to no app."""
 
-import os
 from typing import Any
 
 from django.conf import settings
@@ -36,7 +35,6 @@ def start(request: HttpRequest) -> HttpResponse:
     """Show which replica answers, and that the login is the same on all of them."""
     context = {
         "replica": settings.REPLICA,
-        "pid": os.getpid(),
         "started": STARTED,
         "visits": visit(request.session),
         "redis": redis_state().value,

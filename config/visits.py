@@ -1,8 +1,10 @@
 """What a login remembers of itself: how it began, how often the start page was asked for, and who answered."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from zlib import crc32
 
 from django.conf import settings
 from django.contrib.auth.signals import user_logged_in
@@ -33,8 +35,14 @@ class Visits:
 
     @property
     def coloured(self) -> list[tuple[str, int]]:
-        """Return each replica with its colour: neighbours in the order of names differ."""
-        return [(name, self.distinct.index(name) % COLOURS) for name in self.replicas]
+        """Return each replica with its colour."""
+        return [(name, colour_of(name)) for name in self.replicas]
+
+
+def colour_of(name: str) -> int:
+    """Return a replica's colour, which stays: by the number at the end of its name, as in web-2, if there is one."""
+    number = re.search(r"\d+$", name, re.ASCII)
+    return (int(number[0]) if number else crc32(name.encode())) % COLOURS
 
 
 @receiver(user_logged_in)

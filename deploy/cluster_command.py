@@ -35,22 +35,30 @@ NEEDED = ("zookeeper", "mariadb")  # Redis may be away: sessions are in the data
 
 def main(arguments: list[str]) -> int:
     match arguments:
+        case ["--help" | "-h" | "help"]:
+            print(USAGE)
+            return 0
         case ["start"]:
             return alone(start)
+        case ["restart", name] if name not in NAMES:
+            return refuse(f'"{name}" is none of {", ".join(NAMES)}.', 2)
+        case ["stop" | "status" | "rolling-restart"] | ["restart", _] | ["manage", *_]:
+            return act_on_cluster(arguments) if FOLDER.exists() else refuse(NO_CLUSTER, 1)
+    return refuse(USAGE, 2)
+
+
+def act_on_cluster(arguments: list[str]) -> int:
+    """Do what can only be done to a cluster that is there."""
+    match arguments:
         case ["stop"]:
             return alone(stop)
-        case ["status"]:
-            return status(programs(state())) if FOLDER.exists() else refuse(NO_CLUSTER, 1)
         case ["restart", name]:
             return alone(lambda: restart(name))
         case ["rolling-restart"]:
             return alone(rolling_restart)
         case ["manage", *command]:
             return manage(command)
-        case ["--help" | "-h" | "help"]:
-            print(USAGE)
-            return 0
-    return refuse(USAGE, 2)
+    return status(programs(state()))
 
 
 def alone(act: Callable[[], int]) -> int:
@@ -81,8 +89,6 @@ def start() -> int:
 
 def stop() -> int:
     """End everything: schedulers first, which drain, the servers last."""
-    if not FOLDER.exists():
-        return refuse(NO_CLUSTER, 1)
     known = programs(state())
     for names in (SCHEDULERS, ("nginx",), REPLICAS, SERVERS):
         end([known[name] for name in names])
@@ -98,10 +104,6 @@ def end_former() -> None:
 
 def restart(name: str) -> int:
     """End one program and start it again."""
-    if name not in NAMES:
-        return refuse(f'"{name}" is none of {", ".join(NAMES)}.', 2)
-    if not FOLDER.exists():
-        return refuse(NO_CLUSTER, 1)
     kept = state()
     known = programs(kept)
     if away := [server for server in NEEDED if server != name and not known[server].daemon.pid]:
@@ -116,8 +118,6 @@ def restart(name: str) -> int:
 
 def rolling_restart() -> int:
     """Restart the web replicas one by one, with no error for anybody."""
-    if not FOLDER.exists():
-        return refuse(NO_CLUSTER, 1)
     kept = state()
     if not programs(kept)["nginx"].daemon.pid:
         return refuse("nginx does not run: `deploy/cluster start` starts everything.", 1)
@@ -131,8 +131,6 @@ def say(line: str) -> None:
 
 def manage(command: list[str]) -> int:
     """Run a management command on the cluster's database, here in the terminal."""
-    if not FOLDER.exists():
-        return refuse(NO_CLUSTER, 1)
     return subprocess.run([str(PYTHON), "manage.py", *command], cwd=ROOT, env=os.environ | state().env).returncode
 
 

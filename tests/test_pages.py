@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from config.middleware import POLICY
+from config.visits import COLOURS, colour_of
 from logins.status import RedisState
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -89,11 +90,15 @@ def test_the_last_ten_replicas_are_shown_in_their_order(browser, settings):
     assert re.findall(r"<li class=.*?>(\w+)</li>", answer.content.decode()) == [f"r{number}" for number in range(3, 13)]
 
 
-def test_each_replica_keeps_one_colour_on_a_page(browser, settings):
+def test_each_replica_keeps_its_colour(browser, settings):
     for name in ("r2", "r1", "r2"):
         settings.REPLICA = name
         answer = browser.get("/")
-    assert re.findall(r'<li class="(sc-r\d)"', answer.content.decode()) == ["sc-r1", "sc-r0", "sc-r1"]
+    assert re.findall(r'<li class="(sc-r\d)"', answer.content.decode()) == ["sc-r2", "sc-r1", "sc-r2"]
+
+
+def test_a_replica_without_a_number_has_a_colour_too():
+    assert colour_of("alpha") == colour_of("alpha") < COLOURS
 
 
 def test_a_session_older_than_these_pages_is_greeted_too(browser):

@@ -8,7 +8,6 @@ import os
 import pwd
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.servers.programs import program
-from deploy.servers.throwaway import Throwaway
+from deploy.servers.throwaway import Throwaway, lend
 
 NAME = "scheduler"
 QUICK = (  # loses on a crash what is thrown away anyway
@@ -103,13 +102,6 @@ def user() -> str:
     return pwd.getpwuid(os.geteuid()).pw_name
 
 
-def main(arguments: list[str]) -> int:
-    if arguments[:1] != ["--"] or len(arguments) < 2:
-        sys.exit(__doc__)
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    with MariaDB() as server:
-        return subprocess.run(arguments[1:], env=os.environ | {"DATABASE_URL": server.url}).returncode
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    server = MariaDB()
+    sys.exit(lend(server, lambda: {"DATABASE_URL": server.url}, str(__doc__)))

@@ -6,11 +6,11 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from string import Template
 
+from deploy.daemons import waited
 from deploy.install import ROOT
 from deploy.readiness import status
 from deploy.servers.programs import program
@@ -135,11 +135,9 @@ def reload(folder: Path, pid: int) -> None:
     check(folder)
     before = children(pid)
     os.kill(pid, signal.SIGHUP)
-    deadline = time.monotonic() + RELOAD_SECONDS
-    while left := before & children(pid):
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"nginx did not end its processes {sorted(left)} within {RELOAD_SECONDS} s")
-        time.sleep(0.02)
+    if not waited(lambda: not before & children(pid), RELOAD_SECONDS):
+        left = sorted(before & children(pid))
+        raise RuntimeError(f"nginx did not end its processes {left} within {RELOAD_SECONDS} s")
 
 
 def children(pid: int) -> set[int]:

@@ -4,16 +4,13 @@ python -m deploy.servers.redis -- .venv/bin/python manage.py runserver
 """
 
 import contextlib
-import os
-import signal
 import socket
-import subprocess
 import sys
 from pathlib import Path
 
 from deploy.install import ROOT
 from deploy.servers.programs import program
-from deploy.servers.throwaway import Throwaway
+from deploy.servers.throwaway import Throwaway, lend
 
 SETTINGS = ROOT / "deploy" / "redis" / "redis.conf"  # for production
 
@@ -76,13 +73,6 @@ def url(port: int) -> str:
     return f"redis://127.0.0.1:{port}/0"
 
 
-def main(arguments: list[str]) -> int:
-    if arguments[:1] != ["--"] or len(arguments) < 2:
-        sys.exit(__doc__)
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    with Redis() as server:
-        return subprocess.run(arguments[1:], env=os.environ | {"REDIS_URL": server.url}).returncode
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    server = Redis()
+    sys.exit(lend(server, lambda: {"REDIS_URL": server.url}, str(__doc__)))

@@ -5,14 +5,27 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Self
 
 from deploy.servers.ports import free_port
+
+
+def lend(
+    server: contextlib.AbstractContextManager[object], variables: Callable[[], Mapping[str, str]], usage: str
+) -> int:
+    """Run the command of the command line, after `--`, with a server, and with what `variables` says of it."""
+    command = sys.argv[2:]
+    if sys.argv[1:2] != ["--"] or not command:
+        sys.exit(usage)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    with server:
+        return subprocess.run(command, env=os.environ | variables()).returncode
 
 
 class Throwaway(ABC):

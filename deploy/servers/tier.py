@@ -5,8 +5,6 @@ python -m deploy.servers.tier -- sh -c 'curl $SITE_URL/healthz'
 
 import contextlib
 import os
-import signal
-import subprocess
 import sys
 from collections.abc import Mapping
 from typing import Self
@@ -14,7 +12,7 @@ from typing import Self
 from deploy import readiness, rolling
 from deploy.install import PYTHON, ROOT
 from deploy.servers.nginx import Nginx
-from deploy.servers.throwaway import Throwaway
+from deploy.servers.throwaway import Throwaway, lend
 
 GUNICORN = [str(PYTHON), "-m", "gunicorn", "--chdir", str(ROOT), "--config", str(ROOT / "deploy" / "gunicorn.conf.py")]
 
@@ -94,13 +92,6 @@ class Tier:
         rolling.restart(self.replicas.values(), self.nginx, say=lambda line: None)
 
 
-def main(arguments: list[str]) -> int:
-    if arguments[:1] != ["--"] or len(arguments) < 2:
-        sys.exit(__doc__)
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    with Tier({}, workers=2) as tier:
-        return subprocess.run(arguments[1:], env=os.environ | {"SITE_URL": tier.url}).returncode
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    server = Tier({}, workers=2)
+    sys.exit(lend(server, lambda: {"SITE_URL": server.url}, str(__doc__)))

@@ -4,16 +4,13 @@ python -m deploy.servers.zookeeper -- .venv/bin/python manage.py runscheduler
 """
 
 import contextlib
-import os
 import shutil
-import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from deploy.servers.throwaway import Throwaway
+from deploy.servers.throwaway import Throwaway, lend
 
 JARS = "/usr/share/java"
 MAIN = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
@@ -107,13 +104,6 @@ def class_path() -> str:
     return ":".join([f"{JARS}/zookeeper.jar", f"{JARS}/slf4j-simple.jar", *netty])
 
 
-def main(arguments: list[str]) -> int:
-    if arguments[:1] != ["--"] or len(arguments) < 2:
-        sys.exit(__doc__)
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    with ZooKeeper() as server:
-        return subprocess.run(arguments[1:], env=os.environ | {"REGISTRY_URL": server.url()}).returncode
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    server = ZooKeeper()
+    sys.exit(lend(server, lambda: {"REGISTRY_URL": server.url()}, str(__doc__)))

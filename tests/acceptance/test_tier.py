@@ -1,12 +1,14 @@
 """Web replicas behind nginx: real programs that are asked all the time while they are killed and restarted."""
 
 import json
+import os
 import signal
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from deploy.daemons import began_at
 from deploy.rolling import Refused
 from deploy.servers.nginx import Nginx, children
 from deploy.servers.tier import Tier
@@ -88,6 +90,19 @@ def test_a_replica_that_is_killed_costs_no_get_an_answer(tier):
         seen = stream.answers.total()
         eventually(lambda: stream.answers.total() > seen + 100, 20, "the others answer")
         tier.replicas["r2"].start()
+    served(stream)
+
+
+def test_a_replica_whose_master_alone_is_killed_costs_no_get_an_answer(tier):
+    """Its workers would hold the listening socket for half a minute, and serve nobody."""
+    with Stream(tier.url, ["GET /whoami"], 50) as stream:
+        eventually(lambda: stream.answers.total() > 20, 20, "requests are answered")
+        workers = children(tier.replicas["r2"].process.pid)
+        os.kill(tier.replicas["r2"].process.pid, signal.SIGKILL)
+        tier.replicas["r2"].process.wait()
+        eventually(lambda: not any(began_at(pid) for pid in workers), 5, "its workers have ended")
+        seen = stream.answers.total()
+        eventually(lambda: stream.answers.total() > seen + 100, 20, "the others answer")
     served(stream)
 
 
