@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logins.changes import changes, session_text, values_of
@@ -11,17 +11,20 @@ values = st.dictionaries(
 )
 
 
+@settings(max_examples=50)
 @given(values, values)
 def test_changes_lead_from_the_one_to_the_other(before, after):
     assert changes(before, after).applied(before) == after
 
 
+@settings(max_examples=50)
 @given(values, values)
 def test_changes_can_be_made_in_place(before, after):
     changes(before, after).apply_to(before)
     assert before == after
 
 
+@settings(max_examples=50)
 @given(values)
 def test_nothing_has_changed_in_what_is_equal(before):
     assert changes(before, dict(before)).applied({"other": 1}) == {"other": 1}

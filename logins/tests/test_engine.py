@@ -223,6 +223,7 @@ class TestSecretKeyRotation:
 
     @pytest.fixture
     def login(self, settings):
+        settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the others are slow on purpose
         user = User.objects.create_user("alice", password="a")
         with override_settings(SECRET_KEY="old"):
             yield saved(
