@@ -34,9 +34,9 @@ tools:
 
 test: setup ## run the whole suite, with real processes and servers
 	$(VENV) -m pytest -m "not acceptance" -n 2
-	$(VENV) -m pytest -m acceptance -n 3 --dist loadgroup
+	$(VENV) -m pytest -m acceptance -n 3 --dist loadfile
 	$(VENV) -m deploy.servers.mariadb -- $(VENV) -m pytest -m "mariadb and not acceptance"
-	$(VENV) -m deploy.servers.mariadb -- $(VENV) -m pytest -m "mariadb and acceptance" -n 3 --dist loadgroup
+	$(VENV) -m deploy.servers.mariadb -- $(VENV) -m pytest -m "mariadb and acceptance" -n 3 --dist loadfile
 
 test-fast: tools ## run the tests that need no server and no process of their own
 	$(VENV) -m pytest -m "not acceptance" -n 2

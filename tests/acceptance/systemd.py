@@ -170,7 +170,7 @@ def told(notifies: bool):
         contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as ear,
     ):
         ear.bind(f"{folder}/notify")
-        ear.settimeout(40)
+        ear.settimeout(90)
 
         def wait() -> None:
             while b"READY=1" not in ear.recv(4096):

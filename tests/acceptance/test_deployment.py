@@ -25,7 +25,7 @@ from tests.acceptance.deployment import (
 from tests.acceptance.site import eventually
 from tests.acceptance.stream import ask
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300), pytest.mark.xdist_group("deployment")]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
 
 FORGED = {
     "Forwarded": "for=1.2.3.4;proto=http;host=evil.example.com",

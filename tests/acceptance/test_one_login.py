@@ -11,7 +11,7 @@ from deploy.servers.tier import Tier
 from tests.acceptance.chromium import NotLoggedIn, Visitor, chromium
 from tests.acceptance.site import site as lend_site
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(240), pytest.mark.xdist_group("one login")]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(240)]
 
 PAGES = [
     "/",

@@ -16,7 +16,7 @@ from tests.acceptance.site import eventually
 from tests.acceptance.site import site as lend_site
 from tests.acceptance.stream import Stream, ask
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.xdist_group("tier")]
+pytestmark = pytest.mark.acceptance
 
 SETTINGS = "tests.acceptance.tier_settings"
 NAMES = ["r1", "r2", "r3"]
