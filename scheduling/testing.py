@@ -13,6 +13,7 @@ from scheduling.domain.errors import InvalidJob
 from scheduling.domain.errors import gettext_noop as _
 from scheduling.domain.fire import Attempt
 from scheduling.domain.job import check_sharding_total_count, parse_item_parameters
+from scheduling.ports.ledger import DEFAULT
 from scheduling.runtime.context import Context
 from scheduling.runtime.executor import message_of
 from scheduling.runtime.handlers import Handler, handler_of
@@ -39,7 +40,7 @@ def run(
     """Run a handler once, as a worker would, and return what came of it; what it raises is raised here.
 
     `total` and `parameter` are by default what the code declares (`total` at least `item` + 1), `fire_time` is now.
-    `context.atomic()` and `context.once()` are outermost transactions of the default database, as in production.
+    `context.atomic()` and `context.once()` are outermost transactions of their database, as in production.
     Raise `UnknownHandler` if no `@job` declares the function, `InvalidJob` for an item that cannot be, and
     `BadResult` for a return value that would fail the execution.
     """
@@ -58,13 +59,16 @@ class _Unfenced:
     def __init__(self) -> None:
         self.done: list[str] = []
 
+    def check(self, attempt: Attempt) -> None:
+        pass
+
     @contextmanager
-    def atomic(self, attempt: Attempt) -> Iterator[None]:
-        with transaction.atomic(durable=True):
+    def atomic(self, attempt: Attempt, *, using: str = DEFAULT) -> Iterator[None]:
+        with transaction.atomic(using=using, durable=True):
             yield
 
-    def once(self, attempt: Attempt, name: str, function: Callable[[], Any]) -> Any:
-        with self.atomic(attempt):
+    def once(self, attempt: Attempt, name: str, function: Callable[[], Any], *, using: str = DEFAULT) -> Any:
+        with self.atomic(attempt, using=using):
             result = None if name in self.done else function()
         if name not in self.done:
             self.done.append(name)

@@ -23,6 +23,7 @@ class _Claimed(NamedTuple):
     item: int
     token: int | None
     attempt: int
+    failures: int
 
 
 class OpenFire(NamedTuple):
@@ -45,7 +46,8 @@ class AttemptReader:
     def read(self, claimed: QuerySet[Execution]) -> tuple[Attempt, ...]:
         """Return the attempts that these rows are now."""
         # Plain values: a model instance costs more than all else that is done with it here.
-        found = [_Claimed(*row) for row in claimed.values_list("id", "fire_id", "job_id", "item", "token", "attempt")]
+        columns = ("id", "fire_id", "job_id", "item", "token", "attempt", "failures")
+        found = [_Claimed(*row) for row in claimed.values_list(*columns)]
         names = self._rows.names(row.job for row in found)
         fires = self._fires_of({row.fire for row in found})
         return tuple(_attempt(row, fires[row.fire], names[row.job]) for row in found)
@@ -86,5 +88,6 @@ def _attempt(row: _Claimed, fire: OpenFire, job: str) -> Attempt:
         fire_time=fire.fire_time,
         run=fire.run,
         total=fire.total,
+        failures=row.failures,
         parameters=fire.parameters,
     )

@@ -52,7 +52,8 @@ def start_executions(ids: Iterable[int], by: str, claim: str) -> int:
     """Mark the claimable ones of these executions running, with the token of their item; return how many."""
     # From the item's row: a joined UPDATE would copy the token as it was, or as it will be, depending on the database.
     token = Item.objects.filter(execution_id=OuterRef("id")).values("token")[:1]
-    return Execution.objects.filter(id__in=sorted(ids), state__in=CLAIMABLE).update(
+    claimable = Execution.objects.filter(id__in=sorted(ids), state__in=CLAIMABLE, due_at__lte=DatabaseNow())
+    return claimable.update(
         state=ExecutionState.RUNNING,
         attempt=F("attempt") + 1,
         token=Subquery(token),

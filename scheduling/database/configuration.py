@@ -43,7 +43,17 @@ def configure(job: domain.Job) -> int:
     row.item_parameters = domain.format_item_parameters(job.item_parameters)
     row.strategy = job.strategy
     row.misfire = job.misfire
+    row.fire_all_most = job.fire_all_most
+    row.fire_all_age = job.fire_all_age
     row.failover = job.failover
+    row.retries = job.retry.most
+    row.retry_delay = job.retry.delay
+    row.retry_backoff = job.retry.backoff
+    row.retry_delay_most = job.retry.delay_most
+    row.retry_elsewhere = job.retry.elsewhere
+    row.timeout = job.timeout
+    row.on_timeout = job.on_timeout
+    row.isolation = job.isolation
     for field, value in _trigger_fields(job.trigger).items():
         setattr(row, field, value)
     return save(row)

@@ -1,10 +1,14 @@
-"""The fence: transactions of handlers that count only while the attempt holds its item."""
+"""The fence: transactions of handlers that count only while the attempt holds its item.
+
+On the ledger's database the last statement locks the item's row. On any other it moves that database's own row of the
+item to the attempt's token, which fails once a later attempt has been there.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connections, transaction
 from django.db.models import QuerySet
 
 from scheduling.database.limits import FENCE_IDLE_SECONDS, WORKER_IDLE_SECONDS, limit_idle
@@ -13,7 +17,8 @@ from scheduling.database.transactions import TRIES, answered, is_locked, pause
 from scheduling.domain.errors import AutocommitOff, NoLongerYours
 from scheduling.domain.errors import gettext_noop as _
 from scheduling.domain.fire import Attempt
-from scheduling.models import Item, Marker
+from scheduling.models import Fence, Item, Marker
+from scheduling.ports.ledger import DEFAULT
 
 
 class _AlreadyDone(Exception):
@@ -21,57 +26,77 @@ class _AlreadyDone(Exception):
 
 
 class DatabaseFence:
-    """`scheduling.ports.ledger.Fence` on the default database."""
+    """`scheduling.ports.ledger.Fence` on the project's databases."""
 
     def __init__(self) -> None:
         self._rows = Rows()
 
+    def check(self, attempt: Attempt) -> None:
+        with answered():
+            _check(self._held(attempt).exists(), attempt)
+
     @contextmanager
-    def atomic(self, attempt: Attempt) -> Iterator[None]:
-        _check(self._held(attempt), attempt)
+    def atomic(self, attempt: Attempt, *, using: str = DEFAULT) -> Iterator[None]:
+        self.check(attempt)
+        connection = connections[using]
         if not connection.in_atomic_block and not connection.get_autocommit():
             raise AutocommitOff
         try:
-            with transaction.atomic(durable=True):
+            with transaction.atomic(using=using, durable=True):
                 yield
                 # At the end, so that a handler that computes for long keeps no lock of the ledger meanwhile.
-                limit_idle(FENCE_IDLE_SECONDS)
-                _check(self._held(attempt).select_for_update(), attempt)
+                limit_idle(FENCE_IDLE_SECONDS, connection)
+                _check(self._pass(attempt, using), attempt)
         finally:
-            _limit_as_before()
+            _limit_as_before(using)
 
-    def once(self, attempt: Attempt, name: str, function: Callable[[], Any]) -> Any:
+    def once(self, attempt: Attempt, name: str, function: Callable[[], Any], *, using: str = DEFAULT) -> Any:
         results: list[Any] = []
+        connection = connections[using]
         for _try in range(TRIES - 1):
             try:
-                self._try_once(attempt, name, function, results)
+                self._try_once(attempt, name, function, results, using)
                 return results[-1] if results else None
             except DatabaseError as error:
                 # Rolled back, or committed and the answer lost: the marker tells at the next try.
-                if not is_locked(error) and connection.connection is not None and connection.is_usable():
+                if not is_locked(error, connection) and connection.connection is not None and connection.is_usable():
                     raise
                 connection.close()
             pause()
         with answered():
-            self._try_once(attempt, name, function, results)
+            self._try_once(attempt, name, function, results, using)
         return results[-1] if results else None
 
-    def _try_once(self, attempt: Attempt, name: str, function: Callable[[], Any], results: list[Any]) -> None:
+    def _try_once(
+        self, attempt: Attempt, name: str, function: Callable[[], Any], results: list[Any], using: str
+    ) -> None:
         try:
-            with self.atomic(attempt):
-                if not Marker.objects.filter(execution_id=attempt.execution, name=name).exists():
+            with self.atomic(attempt, using=using):
+                if not Marker.objects.using(using).filter(execution_id=attempt.execution, name=name).exists():
                     results.append(function())
-                    _mark(attempt, name)
+                    _mark(attempt, name, using)
         except _AlreadyDone:
             results.pop()  # what it stands for has been rolled back
+
+    def _pass(self, attempt: Attempt, using: str) -> bool:
+        if using == DEFAULT:
+            return bool(self._held(attempt).select_for_update().values_list("id"))
+        return _raise_to(attempt, using)
 
     def _held(self, attempt: Attempt) -> "QuerySet[Item]":
         item = self._rows.items([(attempt.job, attempt.item)])[attempt.job, attempt.item]
         return Item.objects.filter(id=item, token=attempt.token, execution_id=attempt.execution)
 
 
-def _check(held: "QuerySet[Item]", attempt: Attempt) -> None:
-    if not list(held.values_list("id")):
+def _raise_to(attempt: Attempt, using: str) -> bool:
+    """Move the item's row in this database to the attempt's token, and keep it locked; False if it is beyond that."""
+    rows = Fence.objects.using(using).filter(job=attempt.job, item=attempt.item)
+    rows.get_or_create(job=attempt.job, item=attempt.item, defaults={"token": attempt.token})
+    return bool(rows.filter(token__lte=attempt.token).update(token=attempt.token))
+
+
+def _check(holds: bool, attempt: Attempt) -> None:
+    if not holds:
         raise NoLongerYours(
             _("item %(item)s of %(job)s is no longer held under token %(token)s: this transaction is undone"),
             item=attempt.item,
@@ -80,15 +105,16 @@ def _check(held: "QuerySet[Item]", attempt: Attempt) -> None:
         )
 
 
-def _mark(attempt: Attempt, name: str) -> None:
+def _mark(attempt: Attempt, name: str, using: str) -> None:
     try:
-        Marker.objects.create(execution_id=attempt.execution, name=name)
+        Marker.objects.using(using).create(execution_id=attempt.execution, name=name)
     except IntegrityError as error:
         raise _AlreadyDone from error
 
 
-def _limit_as_before() -> None:
+def _limit_as_before(using: str) -> None:
+    connection = connections[using]
     try:
-        limit_idle(WORKER_IDLE_SECONDS)
+        limit_idle(WORKER_IDLE_SECONDS, connection)
     except DatabaseError:
         connection.close()

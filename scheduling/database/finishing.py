@@ -2,20 +2,34 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import NamedTuple
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 
-from scheduling.database.clock import DatabaseNow
+from scheduling.database.clock import DatabaseNow, database_now
 from scheduling.database.rows import Rows
 from scheduling.domain.errors import BrokenLedger
 from scheduling.domain.errors import gettext_noop as _
 from scheduling.domain.fire import ExecutionState, Reason, Result, Verdict, settled_state
-from scheduling.models import Execution, Fire, Item
+from scheduling.models import Cursor, Execution, Fire, Item
 
 SETTLED_AT_ONCE = 1_000
-ENDED_BY_A_RESULT = (ExecutionState.SUCCEEDED, ExecutionState.FAILED)
+WRITTEN_BY_A_RESULT = (
+    ExecutionState.WAITING,
+    ExecutionState.SUCCEEDED,
+    ExecutionState.FAILED,
+    ExecutionState.KILLED,
+)
 
-End = tuple[ExecutionState, Reason | None, str]
+
+class End(NamedTuple):
+    """What executions that end alike have in common; `retry_in` if another attempt follows."""
+
+    state: ExecutionState
+    reason: Reason | None
+    message: str
+    retry_in: timedelta | None
 
 
 def write_results(results: Sequence[Result], rows: Rows) -> dict[int, Verdict]:
@@ -23,10 +37,15 @@ def write_results(results: Sequence[Result], rows: Rows) -> dict[int, Verdict]:
     holding = still_holding(results, rows)
     items = rows.items((result.attempt.job, result.attempt.item) for result in holding)
     Item.objects.filter(id__in=sorted(items.values())).update(execution_id=None, instance_id=None)
-    for (state, reason, message), executions in _by_end(holding).items():
-        _end_executions(executions, state, reason, message)
+    end_attempts(holding, rows)
     written = {result.attempt.execution: Verdict.WRITTEN for result in holding}
     return written | _verdicts([result for result in results if result.attempt.execution not in written])
+
+
+def end_attempts(holding: Sequence[Result], rows: Rows) -> None:
+    """End the executions of these results, or let them wait for their next attempts; their items are locked."""
+    for end, executions in _by_end(holding, _wanted(holding, rows)).items():
+        _end_executions(executions, end)
 
 
 def still_holding(results: Sequence[Result], rows: Rows) -> list[Result]:
@@ -39,25 +58,42 @@ def still_holding(results: Sequence[Result], rows: Rows) -> list[Result]:
     return list({result.attempt.execution: result for result in holding}.values())
 
 
-def _by_end(results: Iterable[Result]) -> Mapping[End, list[int]]:
+def _wanted(results: Sequence[Result], rows: Rows) -> frozenset[str]:
+    """Return which of the jobs to be attempted again are enabled; read under the lock that a disabling waits for."""
+    jobs = rows.jobs({result.attempt.job for result in results if result.retry_in is not None})
+    enabled = Cursor.objects.filter(job__in=jobs.values(), enabled=True) if jobs else Cursor.objects.none()
+    ids = set(enabled.values_list("job_id", flat=True))
+    return frozenset(name for name, id in jobs.items() if id in ids)
+
+
+def _by_end(results: Iterable[Result], wanted: frozenset[str]) -> Mapping[End, list[int]]:
     ends: dict[End, list[int]] = defaultdict(list)
     for result in results:
-        ends[result.state, result.reason, result.message].append(result.attempt.execution)
+        retry_in = result.retry_in if result.attempt.job in wanted else None
+        ends[End(result.state, result.reason, result.message, retry_in)].append(result.attempt.execution)
     return ends
 
 
-def _end_executions(ids: list[int], state: ExecutionState, reason: Reason | None, message: str) -> None:
+def _end_executions(ids: list[int], end: End) -> None:
     running = Execution.objects.filter(id__in=sorted(ids), state=ExecutionState.RUNNING)
-    ended = running.update(state=state, live=None, finished_at=DatabaseNow(), reason=reason or "", message=message)
+    ended = running.update(reason=end.reason or "", message=end.message, **_as_fields(end))
     if ended != len(ids):
         raise BrokenLedger(
             _("of executions %(ids)s, held by their items, only %(ended)s were running"), ids=sorted(ids), ended=ended
         )
 
 
+def _as_fields(end: End) -> dict[str, object]:
+    if end.retry_in is not None:
+        due_at = database_now() + end.retry_in
+        return {"state": ExecutionState.WAITING, "due_at": due_at, "failures": F("failures") + 1}
+    failed = {} if end.state is ExecutionState.SUCCEEDED else {"failures": F("failures") + 1}
+    return {"state": end.state, "live": None, "finished_at": DatabaseNow(), **failed}
+
+
 def _verdicts(results: Sequence[Result]) -> dict[int, Verdict]:
     ids = [result.attempt.execution for result in results]
-    by_result = Execution.objects.filter(id__in=ids, state__in=ENDED_BY_A_RESULT)
+    by_result = Execution.objects.filter(id__in=ids, state__in=WRITTEN_BY_A_RESULT)
     ended = dict(by_result.values_list("id", "token")) if ids else {}
     return {
         r.attempt.execution: (

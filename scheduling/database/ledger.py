@@ -9,7 +9,7 @@ from typing import Any
 from django.db import DataError, IntegrityError
 from django.db.models import F
 
-from scheduling.database import claiming, configuration, finishing, takeover
+from scheduling.database import claiming, configuration, cutting_off, finishing, takeover
 from scheduling.database.attempts import AttemptReader
 from scheduling.database.clock import DatabaseNow, database_now
 from scheduling.database.jobs import JobReader
@@ -168,6 +168,12 @@ class DatabaseLedger:
             unstored = replace(results[0], message=f"the message could not be stored: {str(error)!a}"[:500])
             return transact(lambda: finishing.write_results([unstored], self._rows))
 
+    def cut_off(self, results: Sequence[Result]) -> dict[int, int]:
+        return transact(lambda: cutting_off.cut_off(results, self._rows))
+
+    def release(self, tokens: Mapping[Attempt, int]) -> None:
+        transact(lambda: cutting_off.release(tokens, self._rows))
+
     def progress(self, done: Mapping[Attempt, tuple[int, int]]) -> None:
         with answered():
             for attempt, (made, total) in done.items():
@@ -188,7 +194,7 @@ class DatabaseLedger:
         return transact(lambda: takeover.take_back(takeover.not_running(instance, running), died=False))
 
 
-_LOOK = ("id", "job_id", "item", "fire__fire_time", "fire__run", "due_at", "state")
+_LOOK = ("id", "job_id", "item", "fire__fire_time", "fire__run", "due_at", "instance_id", "state")
 _STATES = frozenset(ExecutionState)
 
 
@@ -200,7 +206,15 @@ def _is_known(row: tuple[Any, ...]) -> bool:
 
 
 def _live_execution(
-    names: Mapping[int, str], id: int, job: int, item: int, fire_time: datetime, run: int, due_at: datetime, state: str
+    names: Mapping[int, str],
+    id: int,
+    job: int,
+    item: int,
+    fire_time: datetime,
+    run: int,
+    due_at: datetime,
+    instance: str | None,
+    state: str,
 ) -> LiveExecution:
     return LiveExecution(
         execution=id,
@@ -210,4 +224,5 @@ def _live_execution(
         run=run,
         due_at=due_at,
         state=ExecutionState(state),
+        failed_on=instance if state == ExecutionState.WAITING else None,
     )

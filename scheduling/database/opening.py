@@ -14,7 +14,7 @@ from scheduling.domain.errors import BrokenLedger
 from scheduling.domain.errors import gettext_noop as _
 from scheduling.domain.fire import ExecutionState, FireState, Reason
 from scheduling.domain.job import Misfire
-from scheduling.domain.misfire import FIRE_ALL_AGE, FIRE_ALL_MOST, Opening
+from scheduling.domain.misfire import Opening, oldest_to_catch_up
 from scheduling.models import Cursor, Execution, Fire, Item
 
 
@@ -154,8 +154,9 @@ class OpeningBatch:
         return late
 
     def _may_wait(self, opening: Opening, fire_time: datetime, younger: int) -> bool:
-        few = len(opening.fires) + younger < FIRE_ALL_MOST
-        return opening.job.misfire is Misfire.FIRE_ALL and few and fire_time >= self.now - FIRE_ALL_AGE
+        few = len(opening.fires) + younger < opening.job.fire_all_most
+        young = fire_time >= oldest_to_catch_up(opening.job, self.now)
+        return opening.job.misfire is Misfire.FIRE_ALL and few and young
 
     def _cancel(self, opening: Opening, job: int, rows: Sequence[Execution]) -> None:
         reason = _REASONS[opening.job.misfire]

@@ -8,6 +8,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from scheduling.database.clock import DatabaseNow
 from scheduling.domain.fire import ExecutionState, Reason
+from scheduling.domain.retry import TAKE_OVERS_MOST
 from scheduling.models import Execution, Instance, Item, Job
 from scheduling.ports.ledger import TakenBack
 
@@ -29,24 +30,26 @@ def take_back(items: QuerySet[Item], *, died: bool) -> tuple[TakenBack, ...]:
     """Free those of the items that nobody has locked, within the caller's transaction.
 
     Their executions are pending again; lost if the job is disabled or retired, or its instance `died` and its failover
-    is off.
+    is off or has been tried too often.
     """
     locked = lock(items)
     if not locked:
         return ()
     Item.objects.filter(id__in=[item.id for item in locked]).update(execution_id=None, instance_id=None)
     running = Execution.objects.filter(state=ExecutionState.RUNNING)
-    ids = set(running.filter(id__in=[item.execution_id for item in locked]).values_list("id", flat=True))
+    rows = running.filter(id__in=[item.execution_id for item in locked])
+    runs = {id: attempt - failures for id, attempt, failures in rows.values_list("id", "attempt", "failures")}
     jobs = {job.id: job for job in Job.objects.filter(id__in={item.job_id for item in locked})}
-    taken = tuple(_taken_back(item, jobs[item.job_id], died) for item in locked if item.execution_id in ids)
+    ran = [item for item in locked if item.execution_id in runs]
+    taken = tuple(_taken_back(i, jobs[i.job_id], died, runs[i.execution_id or 0] > TAKE_OVERS_MOST) for i in ran)
     again, lost = ([t.execution for t in taken if t.lost is is_lost] for is_lost in (False, True))
     running.filter(id__in=again).update(state=ExecutionState.PENDING, instance_id=None)
     running.filter(id__in=lost).update(
         state=ExecutionState.LOST, live=None, finished_at=DatabaseNow(), reason=Reason.INSTANCE_DIED
     )
-    for item in locked:
-        if item.execution_id not in ids:
-            logger.error("item %s was held by execution %s, which does not run: freed", item.id, item.execution_id)
+    for item in set(locked) - set(ran):
+        # As a handler that has outlived its attempt's timeout leaves it.
+        logger.warning("item %s was held by execution %s, which does not run: freed", item.id, item.execution_id)
     return taken
 
 
@@ -58,12 +61,12 @@ def lock(items: QuerySet[Item]) -> Sequence[Item]:
     return [item for item in locked if item.instance_id == holders[item.id]] if holders else []
 
 
-def _taken_back(item: Item, job: Job, died: bool) -> TakenBack:
+def _taken_back(item: Item, job: Job, died: bool, too_often: bool) -> TakenBack:
     wanted = job.enabled and job.retired_at is None
     return TakenBack(
         execution=item.execution_id or 0,
         job=job.name,
         item=item.number,
         instance=item.instance_id or "",
-        lost=not wanted or (died and not job.failover),
+        lost=not wanted or (died and (too_often or not job.failover)),
     )

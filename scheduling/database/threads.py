@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from django.db import close_old_connections, connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
 from scheduling.database.limits import LEDGER_IDLE_SECONDS, WORKER_IDLE_SECONDS, limit_idle
@@ -68,9 +69,9 @@ def _end_transaction(alias: str) -> bool:
     return bool(left_open)
 
 
-def _limit_new_connection(**_signal: Any) -> None:
+def _limit_new_connection(connection: BaseDatabaseWrapper, **_signal: Any) -> None:
     if seconds := getattr(_thread, "idle_seconds", None):
-        limit_idle(seconds)
+        limit_idle(seconds, connection)
 
 
 connection_created.connect(_limit_new_connection)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from scheduling.domain.errors import LedgerUnavailable
 from scheduling.domain.errors import gettext_noop as _
@@ -28,7 +29,7 @@ def transact(function: Callable[[], Result]) -> Result:
             with transaction.atomic(durable=True):
                 return function()
         except (OperationalError, InterfaceError) as error:
-            if not is_locked(error):
+            if not is_locked(error, connection):
                 raise _unavailable(error) from error
         pause()
     with answered(), transaction.atomic(durable=True):
@@ -49,7 +50,7 @@ def pause() -> None:
     time.sleep(random.uniform(0.005, 0.05))
 
 
-def is_locked(error: OperationalError | InterfaceError | DatabaseError) -> bool:
+def is_locked(error: DatabaseError | InterfaceError, connection: BaseDatabaseWrapper) -> bool:
     """Did others hold a lock for too long, so that the same transaction may be run again?"""
     code = getattr(error.__cause__, "sqlstate", None) or (error.args[0] if error.args else None)
     return code in LOCKED or (connection.vendor == "sqlite" and "locked" in str(error))

@@ -4,8 +4,10 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
 from scheduling.domain.errors import InvalidJob
+from scheduling.domain.fire import LiveExecution
 from scheduling.domain.instance import Instance
 from scheduling.domain.job import Job
+from scheduling.domain.retry import retried_by
 from scheduling.domain.sharding import staying
 from scheduling.domain.strategies import owners_by_strategy
 
@@ -50,6 +52,15 @@ def opens_first(instance: str, job: str, assignments: Assignments) -> bool:
     """Does `instance` own the job's lowest item, and so open its fires?"""
     owners = assignments.get(job, {})
     return bool(owners) and owners[min(owners)] == instance
+
+
+def taker(execution: LiveExecution, cluster: Cluster) -> str | None:
+    """Return which instance claims an execution: the owner of its item, or whoever attempts it again elsewhere."""
+    owner = cluster.assignments.get(execution.job, {}).get(execution.item)
+    job = cluster.jobs.get(execution.job)
+    if job is None or not execution.failed_on or not job.retry.elsewhere:
+        return owner
+    return retried_by(execution.failed_on, owner, _able(job, cluster))
 
 
 def assignments_due(jobs: Iterable[Job], cluster: Cluster, live_items: Mapping[str, Set[int]]) -> Due:

@@ -6,6 +6,7 @@ edited by hand, is refused with `ForeignDocument` and written anew by its owner.
 
 import json
 from collections.abc import Mapping
+from dataclasses import fields
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -13,8 +14,9 @@ from typing import Any
 from scheduling.domain.errors import ForeignDocument
 from scheduling.domain.errors import gettext_noop as _
 from scheduling.domain.instance import Instance
-from scheduling.domain.job import Job, Misfire
+from scheduling.domain.job import Isolation, Job, Misfire, OnTimeout
 from scheduling.domain.ranges import from_ranges, to_ranges
+from scheduling.domain.retry import Backoff, Retry
 from scheduling.domain.trigger import CronTrigger, DateTrigger, IntervalTrigger, ManualTrigger, Trigger
 
 MOST_BYTES = 256 * 1024
@@ -57,7 +59,17 @@ def job_to_document(job: Job) -> dict[str, Any]:
         "item_parameters": {str(item): parameter for item, parameter in sorted(job.item_parameters.items())},
         "strategy": job.strategy,
         "misfire": str(job.misfire),
+        "fire_all_most": job.fire_all_most,
+        "fire_all_age": job.fire_all_age,
         "failover": job.failover,
+        "retries": job.retry.most,
+        "retry_delay": job.retry.delay,
+        "retry_backoff": str(job.retry.backoff),
+        "retry_delay_most": job.retry.delay_most,
+        "retry_elsewhere": job.retry.elsewhere,
+        "timeout": job.timeout,
+        "on_timeout": str(job.on_timeout),
+        "isolation": str(job.isolation),
         "enabled": job.enabled,
     }
 
@@ -71,7 +83,10 @@ def job_from_document(name: str, document: Mapping[str, Any]) -> Job:
             trigger=_trigger_from_document(rest),
             item_parameters={int(item): parameter for item, parameter in rest.pop("item_parameters").items()},
             misfire=Misfire(rest.pop("misfire")),
-            **rest,
+            retry=_retry_from_document(rest),
+            on_timeout=OnTimeout(rest.pop("on_timeout", OnTimeout.CANCEL)),
+            isolation=Isolation(rest.pop("isolation", Isolation.THREAD)),
+            **_known(rest, Job),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ForeignDocument(_("it is no job: %(error)s"), error=repr(error)) from error
@@ -99,7 +114,7 @@ def instance_from_document(id: str, document: Mapping[str, Any]) -> Instance:
             id=id,
             started_at=datetime.fromisoformat(rest.pop("started_at")),
             handlers=frozenset(rest.pop("handlers")),
-            **rest,
+            **_known(rest, Instance),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ForeignDocument(_("it is no instance: %(error)s"), error=repr(error)) from error
@@ -140,6 +155,22 @@ def _trigger_from_document(rest: dict[str, Any]) -> Trigger:
     if "at" in rest:
         return DateTrigger(at=datetime.fromisoformat(rest.pop("at")))
     return ManualTrigger()
+
+
+def _retry_from_document(rest: dict[str, Any]) -> Retry:
+    default = Retry()
+    return Retry(
+        most=rest.pop("retries", default.most),
+        delay=rest.pop("retry_delay", default.delay),
+        backoff=Backoff(rest.pop("retry_backoff", default.backoff)),
+        delay_most=rest.pop("retry_delay_most", default.delay_most),
+        elsewhere=rest.pop("retry_elsewhere", default.elsewhere),
+    )
+
+
+def _known(rest: Mapping[str, Any], kind: type[Job] | type[Instance]) -> dict[str, Any]:
+    """Return what this version of the code knows; a newer one may have written more."""
+    return {field.name: rest[field.name] for field in fields(kind) if field.name in rest}
 
 
 def _digest(document: Mapping[str, Any]) -> str:

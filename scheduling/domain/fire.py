@@ -1,8 +1,8 @@
 """What a fire and its executions are: their states, the order items are claimed in, the state a fire settles to."""
 
-from collections.abc import Collection, Iterable, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 
@@ -43,11 +43,16 @@ class Reason(StrEnum):
     RAISED = "raised"
     BAD_RESULT = "bad_result"
     INSTANCE_DIED = "instance_died"
+    TIMED_OUT = "timed_out"
+    PROCESS_DIED = "process_died"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveExecution:
-    """An execution that has not ended, as the ledger shows it before a claim."""
+    """An execution that has not ended, as the ledger shows it before a claim.
+
+    `failed_on` is the instance on which the attempt failed that another one waits to follow.
+    """
 
     execution: int
     job: str
@@ -56,6 +61,7 @@ class LiveExecution:
     run: int
     due_at: datetime
     state: ExecutionState
+    failed_on: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +75,10 @@ class Look:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One claimed run of an execution: what its worker needs, and the token that lets it write."""
+    """One claimed run of an execution: what its worker needs, and the token that lets it write.
+
+    It is the `number`th, and `failures` of those before have failed; others were taken over.
+    """
 
     execution: int
     fire: int
@@ -80,18 +89,20 @@ class Attempt:
     fire_time: datetime
     run: int
     total: int
+    failures: int = 0
     parameters: Mapping[int, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """How an attempt ended, and how many seconds it took."""
+    """How an attempt ended, and how many seconds it took; if another is to follow, after `retry_in`."""
 
     attempt: Attempt
     state: ExecutionState
     reason: Reason | None = None
     message: str = ""
     took: float = 0.0
+    retry_in: timedelta | None = None
 
 
 class Verdict(StrEnum):
@@ -102,8 +113,8 @@ class Verdict(StrEnum):
     NO_LONGER_YOURS = "no longer yours"
 
 
-def claimable(look: Look, mine: Mapping[str, Set[int]], busy: Set[tuple[str, int]]) -> list[LiveExecution]:
-    """Return the executions to claim, the longest due first: of each free item of mine only the oldest, if it is due.
+def claimable(look: Look, is_mine: Callable[[LiveExecution], bool], busy: Set[tuple[str, int]]) -> list[LiveExecution]:
+    """Return the executions to claim, the longest due first: of each free item only the oldest, if it is mine and due.
 
     An item is first in, first out, so a later fire of it waits even if it is due. `busy` items are still being run
     by this process, whatever the ledger says.
@@ -111,10 +122,10 @@ def claimable(look: Look, mine: Mapping[str, Set[int]], busy: Set[tuple[str, int
     oldest: dict[tuple[str, int], LiveExecution] = {}
     for execution in look.executions:
         key = (execution.job, execution.item)
-        if execution.item in mine.get(execution.job, ()) and key not in look.held and key not in busy:
+        if key not in look.held and key not in busy:
             oldest[key] = min(execution, oldest.get(key, execution), key=_age)
     due = (e for e in oldest.values() if e.state != ExecutionState.RUNNING and e.due_at <= look.now)
-    return sorted(due, key=lambda e: (e.due_at, e.job, e.item))
+    return sorted(filter(is_mine, due), key=lambda e: (e.due_at, e.job, e.item))
 
 
 def _age(execution: LiveExecution) -> tuple[datetime, int]:

@@ -7,11 +7,17 @@ from enum import StrEnum
 
 from scheduling.domain.errors import InvalidJob
 from scheduling.domain.errors import gettext_noop as _
+from scheduling.domain.retry import MOST_SECONDS, Retry
 from scheduling.domain.trigger import Trigger
 
 MAX_SHARDING_TOTAL_COUNT = 10_000
 MAX_ITEM_PARAMETERS = 60_000
 """Characters of all of a job: with their items they fit into what is published of it, 256 kB."""
+
+FIRE_ALL_MOST = 100
+FIRE_ALL_AGE = 86_400
+FIRE_ALL_LIMIT = 1_000
+FIRE_ALL_OLDEST = 366 * 86_400
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 
@@ -24,9 +30,23 @@ class Misfire(StrEnum):
     FIRE_ALL = "fire_all"
 
 
+class Isolation(StrEnum):
+    """What a handler runs in."""
+
+    THREAD = "thread"
+    PROCESS = "process"
+
+
+class OnTimeout(StrEnum):
+    """What becomes of an attempt whose time is over: its handler is told, or its process is killed."""
+
+    CANCEL = "cancel"
+    KILL = "kill"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One job as it was configured at `revision`."""
+    """One job as it was configured at `revision`; `timeout` and `fire_all_age` are in seconds."""
 
     name: str
     handler: str
@@ -35,7 +55,13 @@ class Job:
     item_parameters: Mapping[int, str] = field(default_factory=dict)
     strategy: str = "sticky"
     misfire: Misfire = Misfire.FIRE_ONCE
+    fire_all_most: int = FIRE_ALL_MOST
+    fire_all_age: int = FIRE_ALL_AGE
     failover: bool = True
+    retry: Retry = field(default_factory=Retry)
+    timeout: int | None = None
+    on_timeout: OnTimeout = OnTimeout.CANCEL
+    isolation: Isolation = Isolation.THREAD
     enabled: bool = True
     revision: int = 0
 
@@ -61,6 +87,30 @@ def check_sharding_total_count(count: int) -> None:
         raise InvalidJob(
             _("sharding total count %(count)s is outside 1-%(most)s"), count=count, most=MAX_SHARDING_TOTAL_COUNT
         )
+
+
+def check_fire_all_most(count: int) -> None:
+    """Raise `InvalidJob` unless a job can catch up with that many fire times."""
+    if not 1 <= count <= FIRE_ALL_LIMIT:
+        raise InvalidJob(_("%(count)s fire times are outside 1-%(most)s"), count=count, most=FIRE_ALL_LIMIT)
+
+
+def check_fire_all_age(seconds: int) -> None:
+    """Raise `InvalidJob` unless a job can catch up with fire times so old."""
+    if not 1 <= seconds <= FIRE_ALL_OLDEST:
+        raise InvalidJob(_("%(count)s seconds are outside 1-%(most)s"), count=seconds, most=FIRE_ALL_OLDEST)
+
+
+def check_timeout(seconds: int | None) -> None:
+    """Raise `InvalidJob` unless an attempt can end after so long; None is never."""
+    if seconds is not None and not 1 <= seconds <= MOST_SECONDS:
+        raise InvalidJob(_("%(count)s seconds are outside 1-%(most)s"), count=seconds, most=MOST_SECONDS)
+
+
+def check_on_timeout(on_timeout: str, isolation: str) -> None:
+    """Raise `InvalidJob` unless an attempt can be ended so."""
+    if on_timeout == OnTimeout.KILL and isolation == Isolation.THREAD:
+        raise InvalidJob(_("a thread cannot be killed: choose isolation in a process, or to cancel at the timeout"))
 
 
 def parse_item_parameters(text: str, total: int) -> dict[int, str]:

@@ -9,9 +9,7 @@ from scheduling.domain.job import Job, Misfire
 from scheduling.domain.trigger import Trigger, fire_times_between, last_fire_time
 
 IN_TIME = timedelta(seconds=60)
-FIRE_ALL_MOST = 100
-FIRE_ALL_AGE = timedelta(days=1)
-COUNTED_AT_MOST = FIRE_ALL_MOST + 1_000
+COUNTED_AT_MOST = 1_100
 """Missed fire times are counted no further; one more in a row means "more than"."""
 
 
@@ -53,7 +51,7 @@ def opening(job: Job, counted_to: datetime, now: datetime) -> Opening | None:
     last = last_fire_time(job.trigger, counted_to, now)
     if last is None:
         return None
-    fires = _POLICIES[job.misfire](job.trigger, counted_to, last, now)
+    fires = _POLICIES[job.misfire](job, counted_to, last, now)
     return Opening(job=job, counted_to=last, fires=fires, missed=_missed_before(job, counted_to, last, fires))
 
 
@@ -75,25 +73,30 @@ def _missed_before(job: Job, counted_to: datetime, last: datetime, fires: tuple[
     return missed_between(job.trigger, counted_to, until, reason, state)
 
 
-def _skip(trigger: Trigger, counted_to: datetime, last: datetime, now: datetime) -> tuple[datetime, ...]:
+def _skip(job: Job, counted_to: datetime, last: datetime, now: datetime) -> tuple[datetime, ...]:
     return (last,) if now - last < IN_TIME else ()
 
 
-def _fire_once(trigger: Trigger, counted_to: datetime, last: datetime, now: datetime) -> tuple[datetime, ...]:
+def _fire_once(job: Job, counted_to: datetime, last: datetime, now: datetime) -> tuple[datetime, ...]:
     return (last,)
 
 
-def _fire_all(trigger: Trigger, counted_to: datetime, last: datetime, now: datetime) -> tuple[datetime, ...]:
-    after = max(counted_to, now - FIRE_ALL_AGE - timedelta(microseconds=1))
+def _fire_all(job: Job, counted_to: datetime, last: datetime, now: datetime) -> tuple[datetime, ...]:
+    after = max(counted_to, oldest_to_catch_up(job, now) - timedelta(microseconds=1))
     latest: list[datetime] = []
     time: datetime | None = last
-    while time is not None and time > after and len(latest) < FIRE_ALL_MOST:
+    while time is not None and time > after and len(latest) < job.fire_all_most:
         latest.append(time)
-        time = last_fire_time(trigger, after, time - timedelta(seconds=1))
+        time = last_fire_time(job.trigger, after, time - timedelta(seconds=1))
     return tuple(reversed(latest))
 
 
-_POLICIES: dict[Misfire, Callable[[Trigger, datetime, datetime, datetime], tuple[datetime, ...]]] = {
+def oldest_to_catch_up(job: Job, now: datetime) -> datetime:
+    """Return the oldest fire time that a job whose policy is to fire all still runs."""
+    return now - timedelta(seconds=job.fire_all_age)
+
+
+_POLICIES: dict[Misfire, Callable[[Job, datetime, datetime, datetime], tuple[datetime, ...]]] = {
     Misfire.SKIP: _skip,
     Misfire.FIRE_ONCE: _fire_once,
     Misfire.FIRE_ALL: _fire_all,

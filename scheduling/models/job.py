@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from scheduling.domain import job as domain
 from scheduling.domain.daylight import find_zone
 from scheduling.domain.errors import InvalidCronExpression, InvalidJob, SchedulingError, UnknownTimeZone
+from scheduling.domain.retry import Backoff, Retry, check_delay, check_retries
 from scheduling.domain.strategies import strategy_named
 from scheduling.domain.trigger import CronTrigger, DateTrigger, IntervalTrigger, ManualTrigger, Trigger
 from scheduling.models.strategy import STRATEGIES, StrategyField
@@ -51,6 +52,22 @@ MISFIRES = {
 }
 
 
+BACKOFFS = {
+    Backoff.FIXED.value: _("the same each time"),
+    Backoff.EXPONENTIAL.value: _("doubled each time"),
+}
+
+ISOLATIONS = {
+    domain.Isolation.THREAD.value: _("a thread of the scheduler"),
+    domain.Isolation.PROCESS.value: _("a process of its own"),
+}
+
+ON_TIMEOUTS = {
+    domain.OnTimeout.CANCEL.value: _("tell the handler to stop"),
+    domain.OnTimeout.KILL.value: _("kill its process"),
+}
+
+
 def default_time_zone() -> str:
     """Return the project's zone, for new jobs."""
     return str(settings.TIME_ZONE)
@@ -75,7 +92,21 @@ class Job(models.Model):
     misfire = models.CharField(
         _("misfire policy"), max_length=10, choices=MISFIRES, default=domain.Misfire.FIRE_ONCE.value
     )
+    fire_all_most = models.PositiveIntegerField(_("fire all: at most"), default=domain.FIRE_ALL_MOST)
+    fire_all_age = models.PositiveIntegerField(_("fire all: maximum age in seconds"), default=domain.FIRE_ALL_AGE)
     failover = models.BooleanField(_("failover"), default=True)
+    retries = models.PositiveIntegerField(_("retries"), default=0)
+    retry_delay = models.PositiveIntegerField(_("retry delay in seconds"), default=Retry().delay)
+    retry_backoff = models.CharField(_("retry delay is"), max_length=12, choices=BACKOFFS, default=Backoff.FIXED.value)
+    retry_delay_most = models.PositiveIntegerField(_("longest retry delay in seconds"), default=Retry().delay_most)
+    retry_elsewhere = models.BooleanField(_("retry on another instance"), default=True)
+    timeout = models.PositiveIntegerField(_("timeout in seconds"), null=True, blank=True)
+    on_timeout = models.CharField(
+        _("at the timeout"), max_length=10, choices=ON_TIMEOUTS, default=domain.OnTimeout.CANCEL.value
+    )
+    isolation = models.CharField(
+        _("isolation"), max_length=10, choices=ISOLATIONS, default=domain.Isolation.THREAD.value
+    )
     changed_fields = models.JSONField(default=list, blank=True, editable=False)
     retired_at = models.DateTimeField(null=True, blank=True, editable=False)
 
@@ -100,6 +131,8 @@ class Job(models.Model):
                 errors["time_zone"] = as_validation_error(error)
             except SchedulingError as error:
                 errors[field] = as_validation_error(error)
+            except (TypeError, ValueError):
+                continue  # of another type than the field's, which says so itself
         if errors:
             raise ValidationError(errors)
 
@@ -140,9 +173,24 @@ class Job(models.Model):
             item_parameters=self.parsed_parameters(),
             strategy=self.strategy,
             misfire=domain.Misfire(self.misfire),
+            fire_all_most=self.fire_all_most,
+            fire_all_age=self.fire_all_age,
             failover=self.failover,
+            retry=self._retry(),
+            timeout=self.timeout,
+            on_timeout=domain.OnTimeout(self.on_timeout),
+            isolation=domain.Isolation(self.isolation),
             enabled=self.cursor.enabled,
             revision=self.cursor.revision,
+        )
+
+    def _retry(self) -> Retry:
+        return Retry(
+            most=self.retries,
+            delay=self.retry_delay,
+            backoff=Backoff(self.retry_backoff),
+            delay_most=self.retry_delay_most,
+            elsewhere=self.retry_elsewhere,
         )
 
     def _date(self) -> datetime:
@@ -158,6 +206,13 @@ class Job(models.Model):
             "sharding_total_count": lambda: domain.check_sharding_total_count(self.sharding_total_count),
             "item_parameters": self.parsed_parameters,
             "strategy": lambda: strategy_named(self.strategy),
+            "fire_all_most": lambda: domain.check_fire_all_most(self.fire_all_most),
+            "fire_all_age": lambda: domain.check_fire_all_age(self.fire_all_age),
+            "retries": lambda: check_retries(self.retries),
+            "retry_delay": lambda: check_delay(self.retry_delay),
+            "retry_delay_most": lambda: check_delay(self.retry_delay_most),
+            "timeout": lambda: domain.check_timeout(self.timeout),
+            "on_timeout": lambda: domain.check_on_timeout(self.on_timeout, self.isolation),
         }
 
 

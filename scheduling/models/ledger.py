@@ -42,6 +42,8 @@ REASONS = {
     Reason.RAISED.value: _("the handler raised an exception"),
     Reason.BAD_RESULT.value: _("the handler returned what is not a text"),
     Reason.INSTANCE_DIED.value: _("its instance died"),
+    Reason.TIMED_OUT.value: _("its time was over"),
+    Reason.PROCESS_DIED.value: _("its process died"),
 }
 
 
@@ -146,6 +148,7 @@ class Execution(models.Model):
     live = models.BooleanField(null=True)
     due_at = models.DateTimeField(_("due"))
     attempt = models.PositiveIntegerField(_("attempts"), default=0)
+    failures = models.PositiveIntegerField(_("failed attempts"), default=0)
     token = models.BigIntegerField(_("fencing token"), null=True)
     instance_id = models.CharField(_("instance"), max_length=64, null=True)  # NULL is "nobody"
     claim = models.CharField(max_length=40, null=True)  # NULL is "never claimed"
@@ -164,6 +167,17 @@ class Execution(models.Model):
 
     def __str__(self) -> str:
         return gettext("%(job)s item %(item)s") % {"job": self.fire, "item": self.item}
+
+
+class Fence(models.Model):
+    """The largest token under which an item has written into this database; used where that is not the ledger's own."""
+
+    job = models.CharField(max_length=100)
+    item = models.PositiveIntegerField()
+    token = models.BigIntegerField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("job", "item"), name="scheduling_one_fence"),)
 
 
 class Marker(models.Model):

@@ -16,6 +16,9 @@ from scheduling.domain.instance import Instance
 from scheduling.domain.job import Job
 from scheduling.domain.misfire import Opening
 
+DEFAULT = "default"
+"""The ledger's own database, by the name that Django gives it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cursor:
@@ -118,8 +121,19 @@ class Ledger(Configuration, Protocol):
     def finish(self, results: Sequence[Result]) -> dict[int, Verdict]:
         """Write these results, free their items and return execution → verdict; may be repeated.
 
-        A result counts only with the token that still holds its item.
+        A result counts only with the token that still holds its item. One with a `retry_in` makes its execution wait
+        for so long; it fails instead if the job is disabled or retired by now.
         """
+
+    def cut_off(self, results: Sequence[Result]) -> dict[int, int]:
+        """Write the results of attempts whose handlers still run, and return execution → new token; may be repeated.
+
+        Each item gets a larger token, so that its handler writes nothing any more, and stays held: nothing else runs
+        on it until `release`, an audit or a take-over frees it. Results that do not count any more are left out.
+        """
+
+    def release(self, tokens: Mapping[Attempt, int]) -> None:
+        """Free the items of attempts that were cut off, each under the token it got then; may be repeated."""
 
     def progress(self, done: Mapping[Attempt, tuple[int, int]]) -> None:
         """Note attempt → (done, total) for those that still run under their token."""
@@ -130,7 +144,8 @@ class Ledger(Configuration, Protocol):
     def take_over(self) -> tuple[TakenBack, ...]:
         """Free every item that a dead instance holds, or one without a row.
 
-        Its execution is pending again, or lost if the job's failover is off or the job is disabled or retired.
+        Its execution is pending again, or lost if the job's failover is off, the job is disabled or retired, or it was
+        taken over `TAKE_OVERS_MOST` times before.
         """
 
     def audit(self, instance: str, running: AbstractSet[int]) -> tuple[TakenBack, ...]:
@@ -141,12 +156,21 @@ class Ledger(Configuration, Protocol):
 
 
 class Fence(Protocol):
-    """What the workers use: transactions that count only while the attempt holds its item."""
+    """What the workers use: transactions that count only while the attempt holds its item.
 
-    def atomic(self, attempt: Attempt) -> AbstractContextManager[None]:
-        """Open an outermost transaction whose last statement checks the token; raise `NoLongerYours` and roll back."""
+    `using` names the database that a transaction is on; `DEFAULT` is the ledger's own.
+    """
 
-    def once(self, attempt: Attempt, name: str, function: Callable[[], Any]) -> Any:
+    def check(self, attempt: Attempt) -> None:
+        """Raise `NoLongerYours` unless the attempt holds its item now."""
+
+    def atomic(self, attempt: Attempt, *, using: str = DEFAULT) -> AbstractContextManager[None]:
+        """Open an outermost transaction whose last statement checks the token; raise `NoLongerYours` and roll back.
+
+        On another database than the ledger's it checks that no later attempt has ended such a transaction there.
+        """
+
+    def once(self, attempt: Attempt, name: str, function: Callable[[], Any], *, using: str = DEFAULT) -> Any:
         """Run `function` in such a transaction together with a marker (execution, name) and return its result.
 
         What it writes happens exactly once per execution. Return None if an earlier attempt has done it.

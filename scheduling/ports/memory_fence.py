@@ -7,6 +7,7 @@ from typing import Any
 from scheduling.domain.errors import NoLongerYours
 from scheduling.domain.errors import gettext_noop as _
 from scheduling.domain.fire import Attempt
+from scheduling.ports.ledger import DEFAULT
 from scheduling.ports.memory_ledger import MemoryLedger
 
 
@@ -16,13 +17,16 @@ class MemoryFence:
     def __init__(self, ledger: MemoryLedger) -> None:
         self._ledger = ledger
 
+    def check(self, attempt: Attempt) -> None:
+        self._check(attempt)
+
     @contextmanager
-    def atomic(self, attempt: Attempt) -> Iterator[None]:
+    def atomic(self, attempt: Attempt, *, using: str = DEFAULT) -> Iterator[None]:
         self._check(attempt)
         yield
         self._check(attempt)
 
-    def once(self, attempt: Attempt, name: str, function: Callable[[], Any]) -> Any:
+    def once(self, attempt: Attempt, name: str, function: Callable[[], Any], *, using: str = DEFAULT) -> Any:
         self._check(attempt)
         if (attempt.execution, name) in self._ledger.tables.markers:
             return None

@@ -26,12 +26,13 @@ from scheduling.domain.instance import Instance
 from scheduling.domain.job import Job
 from scheduling.domain.misfire import Opening, missed_between
 from scheduling.domain.trigger import IntervalTrigger, Trigger
+from scheduling.ports import memory_finishing
 from scheduling.ports.ledger import Cursor, Cursors, TakenBack
+from scheduling.ports.memory_finishing import take_back
 from scheduling.ports.memory_opening import account_for, check_new, insert_opening
 from scheduling.ports.memory_tables import ExecutionRow, InstanceRow, JobRow, Tables
 
 CLAIMABLE = (ExecutionState.PENDING, ExecutionState.WAITING)
-ENDED_BY_A_RESULT = (ExecutionState.SUCCEEDED, ExecutionState.FAILED)
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -157,7 +158,7 @@ class MemoryLedger:
     def claim(self, executions: Sequence[LiveExecution], *, by: str, claim: str) -> tuple[Attempt, ...]:
         if not self._is_alive(by):
             raise InstanceDead(_("instance %(instance)s has been declared dead"), instance=by)
-        rows = [row for e in executions if (row := self.tables.live.get(e.execution)) and row.state in CLAIMABLE]
+        rows = [row for e in executions if (row := self.tables.live.get(e.execution)) and self._is_claimable(row)]
         items = {row.key for row in rows if self._is_free(row)}
         if not len(executions) == len(rows) == len(items):
             return ()
@@ -174,16 +175,26 @@ class MemoryLedger:
     def finish(self, results: Sequence[Result]) -> dict[int, Verdict]:
         verdicts: dict[int, Verdict] = {}
         for result in results:
-            verdict = self._finish(result)
+            verdict = memory_finishing.write_result(self.tables, result, self.clock())
             if verdicts.get(result.attempt.execution) is not Verdict.WRITTEN:
                 verdicts[result.attempt.execution] = verdict
         return verdicts
 
     @transaction
+    def cut_off(self, results: Sequence[Result]) -> dict[int, int]:
+        tokens = {r.attempt.execution: memory_finishing.cut_off(self.tables, r, self.clock()) for r in results}
+        return {execution: token for execution, token in tokens.items() if token is not None}
+
+    @transaction
+    def release(self, tokens: Mapping[Attempt, int]) -> None:
+        for attempt, token in tokens.items():
+            memory_finishing.release(self.tables, attempt, token)
+
+    @transaction
     def progress(self, done: Mapping[Attempt, tuple[int, int]]) -> None:
         for attempt, made in done.items():
             if self.holds(attempt):
-                self._execution(attempt).progress = made
+                memory_finishing.execution_of(self.tables, attempt).progress = made
 
     @transaction
     def settle(self, fires: Iterable[int] | None = None) -> int:
@@ -196,18 +207,19 @@ class MemoryLedger:
 
     @transaction
     def take_over(self) -> tuple[TakenBack, ...]:
-        return self._take_back(lambda holder: not self._is_alive(holder.instance), died=True)
+        return take_back(self.tables, lambda holder: not self._is_alive(holder.instance), died=True)
 
     @transaction
     def audit(self, instance: str, running: AbstractSet[int]) -> tuple[TakenBack, ...]:
-        return self._take_back(lambda holder: holder.instance == instance and holder.id not in running, died=False)
+        return take_back(
+            self.tables, lambda holder: holder.instance == instance and holder.id not in running, died=False
+        )
 
     # For the fence
 
     def holds(self, attempt: Attempt) -> bool:
         """Does the attempt hold its item under its token?"""
-        item = self.tables.items[attempt.job, attempt.item]
-        return item.token == attempt.token and item.holder is self._execution(attempt)
+        return memory_finishing.holds(self.tables, attempt)
 
     # Steps
 
@@ -239,6 +251,9 @@ class MemoryLedger:
         row = self.tables.instances.get(instance or "")
         return row is not None and not row.dead
 
+    def _is_claimable(self, execution: ExecutionRow) -> bool:
+        return execution.state in CLAIMABLE and execution.due_at <= self.clock()
+
     def _is_free(self, execution: ExecutionRow) -> bool:
         return self.tables.items[execution.key].holder is None
 
@@ -249,39 +264,6 @@ class MemoryLedger:
         execution.state = ExecutionState.RUNNING
         execution.attempt += 1
         execution.token, execution.instance, execution.claim = item.token, by, claim
-
-    def _execution(self, attempt: Attempt) -> ExecutionRow:
-        return self.tables.fires[attempt.fire].executions[attempt.item]
-
-    def _finish(self, result: Result) -> Verdict:
-        execution = self._execution(result.attempt)
-        if self.holds(result.attempt):
-            self.tables.free(execution)
-            self.tables.end(execution, result.state, result.reason, result.message)
-            return Verdict.WRITTEN
-        written = execution.token == result.attempt.token and execution.state in ENDED_BY_A_RESULT
-        return Verdict.ALREADY_WRITTEN if written else Verdict.NO_LONGER_YOURS
-
-    def _take_back(self, chosen: Callable[[ExecutionRow], bool], *, died: bool) -> tuple[TakenBack, ...]:
-        holders = [item.holder for item in self.tables.items.values() if item.holder]
-        return tuple(self._put_back(holder, died) for holder in holders if chosen(holder))
-
-    def _put_back(self, execution: ExecutionRow, died: bool) -> TakenBack:
-        job, item = execution.key
-        configured = self.tables.jobs[job].job
-        taken = TakenBack(
-            execution=execution.id,
-            job=job,
-            item=item,
-            instance=execution.instance or "",
-            lost=not configured.enabled or (died and not configured.failover),
-        )
-        self.tables.free(execution)
-        if taken.lost:
-            self.tables.end(execution, ExecutionState.LOST, Reason.INSTANCE_DIED)
-        else:
-            execution.state, execution.instance = ExecutionState.PENDING, None
-        return taken
 
 
 def _anchored(job: Job, old: Job | None, now: datetime) -> Trigger:

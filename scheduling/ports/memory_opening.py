@@ -8,7 +8,7 @@ from scheduling.domain.errors import BrokenLedger
 from scheduling.domain.errors import gettext_noop as _
 from scheduling.domain.fire import ExecutionState, FireState, Reason
 from scheduling.domain.job import Job, Misfire
-from scheduling.domain.misfire import FIRE_ALL_AGE, FIRE_ALL_MOST, Missed, Opening
+from scheduling.domain.misfire import Missed, Opening, oldest_to_catch_up
 from scheduling.ports.memory_tables import ExecutionRow, Tables
 
 REASONS = {
@@ -58,7 +58,7 @@ def _late(tables: Tables, opening: Opening, now: datetime) -> list[ExecutionRow]
     earlier = [e for e in unclaimed if e.fire.fire_time not in opening.fires]
     match opening.job.misfire:
         case Misfire.FIRE_ALL:
-            return list(_too_many_or_too_old(earlier, FIRE_ALL_MOST - len(opening.fires), now))
+            return list(_too_many_or_too_old(earlier, opening, now))
         case Misfire.SKIP:
             return [e for e in unclaimed if e in earlier or tables.items[e.key].holder]
         case _:
@@ -71,10 +71,13 @@ def _unclaimed(tables: Tables, job: str) -> Iterable[ExecutionRow]:
             yield execution
 
 
-def _too_many_or_too_old(latest_first: Iterable[ExecutionRow], most: int, now: datetime) -> Iterable[ExecutionRow]:
+def _too_many_or_too_old(
+    latest_first: Iterable[ExecutionRow], opening: Opening, now: datetime
+) -> Iterable[ExecutionRow]:
     kept: Counter[int] = Counter()
+    most, oldest = opening.job.fire_all_most - len(opening.fires), oldest_to_catch_up(opening.job, now)
     for execution in latest_first:
-        if kept[execution.item] < most and execution.fire.fire_time >= now - FIRE_ALL_AGE:
+        if kept[execution.item] < most and execution.fire.fire_time >= oldest:
             kept[execution.item] += 1
         else:
             yield execution

@@ -59,7 +59,9 @@ class ExecutionRow:
     state: ExecutionState = ExecutionState.PENDING
     reason: Reason | None = None
     message: str = ""
+    due_at: datetime
     attempt: int = 0
+    failures: int = 0
     token: int | None = None
     instance: str | None = None
     claim: str | None = None
@@ -76,8 +78,9 @@ class ExecutionRow:
             item=self.item,
             fire_time=self.fire.fire_time,
             run=self.fire.run,
-            due_at=self.fire.fire_time,
+            due_at=self.due_at,
             state=self.state,
+            failed_on=self.instance if self.state is ExecutionState.WAITING else None,
         )
 
     def as_attempt(self) -> Attempt:
@@ -91,6 +94,7 @@ class ExecutionRow:
             fire_time=self.fire.fire_time,
             run=self.fire.run,
             total=self.fire.job.sharding_total_count,
+            failures=self.failures,
             parameters=self.fire.job.item_parameters,
         )
 
@@ -117,7 +121,7 @@ class Tables:
     def insert_executions(self, fire: FireRow) -> None:
         for item in range(fire.job.sharding_total_count):
             self._executions += 1
-            execution = ExecutionRow(id=self._executions, fire=fire, item=item)
+            execution = ExecutionRow(id=self._executions, fire=fire, item=item, due_at=fire.fire_time)
             fire.executions[item] = self.live[execution.id] = execution
             self.items.setdefault(execution.key, ItemRow())
 

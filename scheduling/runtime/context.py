@@ -7,11 +7,11 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, TypeVar
 
-from scheduling.domain.errors import InvalidProgress
+from scheduling.domain.errors import InvalidProgress, NoLongerYours
 from scheduling.domain.errors import gettext_noop as _
 from scheduling.domain.fire import Attempt
 from scheduling.domain.job import check_name
-from scheduling.ports.ledger import Fence
+from scheduling.ports.ledger import DEFAULT, Fence
 
 Result = TypeVar("Result")
 
@@ -72,22 +72,33 @@ class Context:
         """Should the handler stop? Nothing it writes through `atomic` or `once` would count any more."""
         return self._cancelled.is_set()
 
-    def atomic(self) -> AbstractContextManager[None]:
+    def check(self) -> None:
+        """Raise `NoLongerYours` if this attempt is cancelled, or holds its item no longer.
+
+        For the moment before something that no transaction can undo. It may lose its item right afterwards: what is
+        called must refuse what comes with a smaller `token` than it has seen, or with a key that it knows.
+        """
+        if self.cancelled:
+            raise NoLongerYours(_("the attempt is cancelled: %(attempt)s"), attempt=describe(self._attempt))
+        self._fence.check(self._attempt)
+
+    def atomic(self, *, using: str = DEFAULT) -> AbstractContextManager[None]:
         """Open a transaction that is rolled back, with `NoLongerYours`, unless this attempt still holds its item.
 
         It has to be the outermost one. What it writes happens at most once per attempt, and never after another
-        attempt has begun.
+        attempt has begun; in another database, `using`, never after another attempt has ended such a transaction
+        there.
         """
-        return self._fence.atomic(self._attempt)
+        return self._fence.atomic(self._attempt, using=using)
 
-    def once(self, name: str, function: Callable[[], Result]) -> Result | None:
+    def once(self, name: str, function: Callable[[], Result], *, using: str = DEFAULT) -> Result | None:
         """Run `function` in such a transaction, exactly once per execution, and return what it returns.
 
         Return None if an earlier attempt of this execution has done it. `name` tells apart several in one handler;
         it is written like a job's name. `function` may be called again after a deadlock, but only one call counts.
         """
         check_name(name)
-        result: Result | None = self._fence.once(self._attempt, name, function)
+        result: Result | None = self._fence.once(self._attempt, name, function, using=using)
         return result
 
     def progress(self, done: int, total: int) -> None:

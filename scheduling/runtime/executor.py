@@ -1,8 +1,8 @@
-"""The workers: a bounded pool of threads that run handlers, and turn whatever comes out of them into results."""
+"""The workers: a bounded pool of threads that run handlers, or wait for processes that do; all ends become results."""
 
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import replace
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -10,7 +10,9 @@ from typing import Any, Protocol
 
 from scheduling.domain.errors import BadResult
 from scheduling.domain.fire import Attempt, ExecutionState, Reason, Result
+from scheduling.domain.job import Isolation, Job
 from scheduling.runtime.context import Context
+from scheduling.runtime.handlers import Handler
 
 DEFAULT_WORKERS = 16
 MESSAGE_BYTES = 64 * 1024
@@ -19,6 +21,9 @@ MESSAGE_BYTES = 64 * 1024
 Enter = Callable[[Callable[[], Result]], Result]
 """Runs a function on a thread as the floor above wants it done."""
 
+Isolate = Callable[[Context, Attempt, Job], Result]
+"""Runs an attempt of a job in a process of its own, and returns its result, however it ended."""
+
 
 class Workers(Protocol):
     """What runs attempts. All methods are for the scheduling thread."""
@@ -26,8 +31,8 @@ class Workers(Protocol):
     def free(self) -> int:
         """Return how many attempts can be started now."""
 
-    def start(self, context: Context, attempt: Attempt, function: Callable[[Context], Any]) -> None:
-        """Run the function on a worker of its own; its result will be among those `collect` returns."""
+    def start(self, context: Context, attempt: Attempt, handler: Handler, job: Job) -> None:
+        """Run the handler on a worker of its own; its result will be among those `collect` returns."""
 
     def running(self) -> dict[int, Attempt]:
         """Return execution → attempt of all that have not been collected."""
@@ -38,19 +43,20 @@ class Workers(Protocol):
     def progress(self) -> dict[Attempt, tuple[int, int]]:
         """Return the progress that has changed since the last call."""
 
-    def cancel(self) -> None:
-        """Tell every handler that runs that nothing it writes counts any more."""
+    def cancel(self, executions: Set[int] | None = None) -> None:
+        """Tell the handlers of these executions, or all that run, that nothing they write counts any more."""
 
 
 class ThreadWorkers:
     """Workers that are threads of this process. A thread cannot be ended: a handler that hangs keeps its worker."""
 
-    def __init__(self, count: int, *, enter: Enter, wake: Callable[[], None]) -> None:
+    def __init__(self, count: int, *, enter: Enter, isolate: Isolate, wake: Callable[[], None]) -> None:
         self._count = count
         self._enter = enter
+        self._isolate = isolate
         self._wake = wake
         self._threads = 0
-        self._given: SimpleQueue[tuple[Context, Attempt, Callable[[Context], Any]]] = SimpleQueue()
+        self._given: SimpleQueue[tuple[Context, Attempt, Handler, Job]] = SimpleQueue()
         self._results: SimpleQueue[Result] = SimpleQueue()
         self._running: dict[int, tuple[Attempt, Context]] = {}
         self._progress: dict[int, tuple[int, int]] = {}
@@ -58,13 +64,13 @@ class ThreadWorkers:
     def free(self) -> int:
         return self._count - len(self._running)
 
-    def start(self, context: Context, attempt: Attempt, function: Callable[[Context], Any]) -> None:
+    def start(self, context: Context, attempt: Attempt, handler: Handler, job: Job) -> None:
         self._running[attempt.execution] = (attempt, context)
         if self._threads < len(self._running):
             self._threads += 1
             # A daemon, as the process must be able to end while a handler hangs.
             Thread(target=self._serve, name=f"worker-{self._threads}", daemon=True).start()
-        self._given.put((context, attempt, function))
+        self._given.put((context, attempt, handler, job))
 
     def running(self) -> dict[int, Attempt]:
         return {execution: attempt for execution, (attempt, _) in self._running.items()}
@@ -88,19 +94,23 @@ class ThreadWorkers:
                 changed[attempt] = self._progress[execution] = made
         return changed
 
-    def cancel(self) -> None:
-        for _, context in self._running.values():
-            context.cancel()
+    def cancel(self, executions: Set[int] | None = None) -> None:
+        for execution, (_, context) in self._running.items():
+            if executions is None or execution in executions:
+                context.cancel()
 
     def _serve(self) -> None:
         # Not a ThreadPoolExecutor: its futures would cost the scheduling thread more than the rest of a start.
         while True:
             self._work(*self._given.get())
 
-    def _work(self, context: Context, attempt: Attempt, function: Callable[[Context], Any]) -> None:
+    def _work(self, context: Context, attempt: Attempt, handler: Handler, job: Job) -> None:
         began = time.monotonic()
         try:
-            result = self._enter(lambda: run(context, attempt, function))
+            if job.isolation is Isolation.PROCESS:
+                result = self._isolate(context, attempt, job)
+            else:
+                result = self._enter(lambda: run(context, attempt, handler.function))
         except BaseException as error:
             result = _failed(attempt, error)
         self._results.put(replace(result, took=time.monotonic() - began))

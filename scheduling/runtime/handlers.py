@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from scheduling.domain.errors import InvalidJob, UnknownHandler
 from scheduling.domain.errors import gettext_noop as _
+from scheduling.domain.job import FIRE_ALL_AGE, FIRE_ALL_MOST
 from scheduling.runtime.context import Context
 
 Function = TypeVar("Function", bound=Callable[[Context], Any])
@@ -27,7 +28,17 @@ class Handler:
     item_parameters: str
     strategy: str
     misfire: str
+    fire_all_most: int
+    fire_all_age: int
     failover: bool
+    retries: int
+    retry_delay: int
+    retry_backoff: str
+    retry_delay_most: int
+    retry_elsewhere: bool
+    timeout: int | None
+    on_timeout: str
+    isolation: str
     enabled: bool
     description: str
 
@@ -47,7 +58,17 @@ def job(
     item_parameters: str = "",
     strategy: str = "sticky",
     misfire: str = "fire_once",
+    fire_all_most: int = FIRE_ALL_MOST,
+    fire_all_age: int = FIRE_ALL_AGE,
     failover: bool = True,
+    retries: int = 0,
+    retry_delay: int = 10,
+    retry_backoff: str = "fixed",
+    retry_delay_most: int = 3_600,
+    retry_elsewhere: bool = True,
+    timeout: int | None = None,
+    on_timeout: str = "cancel",
+    isolation: str = "thread",
     enabled: bool = True,
     description: str = "",
 ) -> Callable[[Function], Function]:
@@ -55,7 +76,11 @@ def job(
 
     `cron` is a Quartz expression in `time_zone` (default: the project's TIME_ZONE), `interval` is in seconds, `at`
     one aware datetime; none of them: the job runs when somebody asks. `strategy` is one of those that have a name, or
-    the dotted path of a function. `migrate` and `jobs sync` write the job's row.
+    the dotted path of a function. `misfire` is skip, fire_once or fire_all (the latest `fire_all_most` fire times of
+    the last `fire_all_age` seconds). A failed attempt is followed by up to `retries` others, `retry_delay` seconds
+    later, which is the same each time (`retry_backoff` fixed) or doubled each time up to `retry_delay_most`
+    (exponential). After `timeout` seconds the attempt has failed, and `on_timeout` tells the handler to stop (cancel)
+    or kills its process (kill). `isolation` is thread or process. `migrate` and `jobs sync` write the job's row.
     """
     declared = {key: value for key, value in locals().items() if key != "name"}
 

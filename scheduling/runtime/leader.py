@@ -76,4 +76,5 @@ class Leader:
 
 
 def _are_published(jobs: Iterable[Job], cluster: Cluster) -> bool:
-    return {job.name: job.revision for job in jobs} == {job.name: job.revision for job in cluster.jobs.values()}
+    # Whole jobs, as a leader with older code publishes fewer fields of the same revision.
+    return {job.name: job for job in jobs} == cluster.jobs

@@ -5,15 +5,16 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from scheduling.domain.errors import BrokenLedger, InstanceDead, LedgerUnavailable, RegistryUnavailable
+from scheduling.domain.cluster import taker
+from scheduling.domain.errors import InstanceDead, LedgerUnavailable, RegistryUnavailable
 from scheduling.domain.fire import Attempt, ExecutionState, LiveExecution, claimable
-from scheduling.domain.misfire import Opening
 from scheduling.ports.ledger import Fence, Ledger, TakenBack
 from scheduling.runtime.agenda import SECOND_OPENERS_WAIT, Agenda, next_peek
 from scheduling.runtime.context import Context, describe
 from scheduling.runtime.executor import Workers
 from scheduling.runtime.handlers import Handler
 from scheduling.runtime.membership import WATCH_SECONDS, Membership
+from scheduling.runtime.opener import Opener
 from scheduling.runtime.results import Results
 from scheduling.runtime.timer import Timer
 
@@ -50,6 +51,7 @@ class Node:
         self._handlers = handlers
         self._new_id = new_id
         self._agenda = Agenda(clock)
+        self._opener = Opener(ledger, self._agenda)
         self._results = Results(ledger, workers, clock)
         self._look_timer = Timer(LOOK_SECONDS, clock)
         self._audit_timer = Timer(AUDIT_SECONDS, clock)
@@ -57,7 +59,6 @@ class Node:
         self._backlog: list[LiveExecution] = []
         self._more_behind = False
         self._unconfirmed: list[str] = []
-        self._refused: dict[str, tuple[int, datetime]] = {}
         self._answered = True
 
     def tick(self) -> float:
@@ -82,7 +83,7 @@ class Node:
 
     def is_drained(self) -> bool:
         """Has everything ended and been written, and are the items with others?"""
-        return not self._results.executions() and self._membership.has_handed_over()
+        return not self._results.unfinished() and self._membership.has_handed_over()
 
     def leave(self) -> None:
         """Take this instance out of the cluster; nothing of it may be running any more."""
@@ -90,7 +91,7 @@ class Node:
 
     def running(self) -> int:
         """Return how many executions have not ended, or are not written."""
-        return len(self._results.executions())
+        return len(self._results.unfinished())
 
     def _note_answer(self, error: LedgerUnavailable | None) -> None:
         if error and self._answered:
@@ -152,34 +153,12 @@ class Node:
         if late:
             self._read_cursors()
             names += self._agenda.due(late)
-        openings = [o for name in sorted(names) if (o := self._agenda.opening(name)) and not self._was_refused(o)]
+        openings = self._opener.openings(names)
         if not openings:
             return
-        won = self._open_together(openings)
-        for opening in openings:
-            if opening.job.name in won:
-                self._agenda.pass_to(opening.job.name, opening.counted_to)
-        if len(won) < len(openings):
+        if len(self._opener.open(openings, by=self._membership.instance.id)) < len(openings):
             self._read_cursors()
         self._look_timer.ring()
-
-    def _open_together(self, openings: Sequence[Opening]) -> frozenset[str]:
-        try:
-            return self._ledger.open(openings, by=self._membership.instance.id)
-        except BrokenLedger as error:
-            if len(openings) == 1:
-                name = openings[0].job.name
-                logger.error("%s cannot be opened, and waits for its next fire time: %s", name, error)
-                self._refused[name] = openings[0].place
-                return frozenset({name})
-            # One broken job must not keep the others back.
-            return frozenset(name for opening in openings for name in self._open_together([opening]))
-
-    def _was_refused(self, opening: Opening) -> bool:
-        refused = self._refused.get(opening.job.name) == opening.place
-        if refused:
-            self._agenda.pass_to(opening.job.name, opening.counted_to)
-        return refused
 
     def _openable(self) -> Iterable[str]:
         """Return the jobs to open: where time zone rules differ, whoever knows the newest opens those of all."""
@@ -239,14 +218,16 @@ class Node:
 
     def _start(self, attempts: Sequence[Attempt]) -> None:
         for attempt in attempts:
+            job = self._membership.cluster.jobs.get(attempt.job)
             handler = self._handler_of(attempt.job)
-            if handler is None or not self._membership.may_start():
+            if job is None or handler is None or not self._membership.may_start():
                 # No proof of life any more, or the job has changed while the answer to its claim was lost.
                 logger.warning("%s is not started, but put back", describe(attempt))
                 self._audit_timer.ring()
                 continue
             context = Context(attempt, self._fence, instance=self._membership.instance.id)
-            self._workers.start(context, attempt, handler.function)
+            self._results.begin(attempt, job)
+            self._workers.start(context, attempt, handler, job)
 
     def _handler_of(self, job: str) -> Handler | None:
         published = self._membership.cluster.jobs.get(job)
@@ -254,16 +235,23 @@ class Node:
 
     def _look(self) -> None:
         self._look_timer.restart()
-        mine = self._mine()
-        look = self._ledger.look(sorted(mine))
+        look = self._ledger.look(sorted(self._mine().keys() | self._retried()))
         busy = {(attempt.job, attempt.item) for attempt in self._workers.running().values()}
         self._looked_at = look.now
-        self._backlog = claimable(look, mine, busy)
-        waiting = [e for e in look.executions if e.state != ExecutionState.RUNNING and e.item in mine.get(e.job, ())]
+        self._backlog = claimable(look, self._takes, busy)
+        waiting = [e for e in look.executions if e.state != ExecutionState.RUNNING and self._takes(e)]
         self._more_behind = len(waiting) > len(self._backlog)
         for execution in look.executions:
             if execution.run == 0:
                 self._agenda.pass_to(execution.job, execution.fire_time)
+
+    def _retried(self) -> set[str]:
+        """Return the jobs whose failed executions this instance may attempt again, whoever owns their items."""
+        jobs = self._membership.cluster.jobs.values()
+        return {job.name for job in jobs if job.retry.most and job.retry.elsewhere and job.handler in self._handlers}
+
+    def _takes(self, execution: LiveExecution) -> bool:
+        return taker(execution, self._membership.cluster) == self._membership.instance.id
 
     # Between fires
 
@@ -288,6 +276,7 @@ class Node:
         if self._can_claim():
             return 0.0
         left = [WATCH_SECONDS if self._would_make_late() else self._membership.seconds_left()]
+        left.append(max(0.0, self._results.seconds_left()))
         if self._membership.may_start():
             left.append(self._look_timer.left())
             times = self._agenda.fire_times(self._openable())

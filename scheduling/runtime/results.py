@@ -4,8 +4,10 @@ import logging
 from collections.abc import Callable
 
 from scheduling.domain.errors import BrokenLedger
-from scheduling.domain.fire import ExecutionState, Result, Verdict
+from scheduling.domain.fire import Attempt, ExecutionState, Result, Verdict
+from scheduling.domain.job import Job
 from scheduling.ports.ledger import Ledger
+from scheduling.runtime.attempts import Attempts
 from scheduling.runtime.context import describe
 from scheduling.runtime.executor import Workers
 from scheduling.runtime.timer import Timer
@@ -26,22 +28,59 @@ class Results:
     def __init__(self, ledger: Ledger, workers: Workers, clock: Callable[[], float]) -> None:
         self._ledger = ledger
         self._workers = workers
+        self._attempts = Attempts(clock)
         self._unwritten: list[Result] = []
+        self._returned: dict[Attempt, int] = {}
         self._settle_timer = Timer(SETTLE_SECONDS, clock)
         self._progress_timer = Timer(PROGRESS_SECONDS, clock)
 
+    def begin(self, attempt: Attempt, job: Job) -> None:
+        """Expect the result of an attempt that is about to run."""
+        self._attempts.begin(attempt, job)
+
     def are_waiting(self) -> bool:
         """Has a tick that failed left some?"""
-        return bool(self._unwritten)
+        return bool(self._unwritten or self._returned)
 
     def collect(self) -> bool:
         """Take what has come from the workers, who are free then; return whether that many should be written."""
-        self._unwritten += self._workers.collect()
+        for result in self._workers.collect():
+            token = self._attempts.tokens.pop(result.attempt, None)
+            if token is None:
+                self._unwritten.append(self._attempts.end(result))
+            else:
+                self._returned[result.attempt] = token
+                logger.info("%s: its handler has returned, after the end of its attempt", describe(result.attempt))
         return len(self._unwritten) >= MOST
 
     def write(self) -> bool:
         """Write what has come; return whether there was something. May be repeated after `LedgerUnavailable`."""
         self.collect()
+        self._cut_off()
+        released = self._release()
+        return self._write() or released
+
+    def _cut_off(self) -> None:
+        """End the attempts whose time is over; their items stay held until their handlers return."""
+        overdue = self._attempts.overdue()
+        if not overdue:
+            return
+        self._workers.cancel({result.attempt.execution for result in overdue})
+        tokens = self._ledger.cut_off(overdue)
+        for result in overdue:
+            token = tokens.get(result.attempt.execution)
+            self._attempts.cut_off(result.attempt, token)
+            _log(result, Verdict.NO_LONGER_YOURS if token is None else Verdict.WRITTEN)
+        self._ledger.settle({result.attempt.fire for result in overdue})
+
+    def _release(self) -> bool:
+        returned = bool(self._returned)
+        if returned:
+            self._ledger.release(self._returned)
+            self._returned = {}
+        return returned
+
+    def _write(self) -> bool:
         if not self._unwritten:
             return False
         written = self._finish()
@@ -65,7 +104,16 @@ class Results:
 
     def executions(self) -> frozenset[int]:
         """Return the executions that this instance still answers for: running, or their result not written."""
-        return frozenset(self._workers.running()) | {result.attempt.execution for result in self._unwritten}
+        unwritten = {result.attempt.execution for result in self._unwritten}
+        return frozenset(self._workers.running()) | unwritten | {attempt.execution for attempt in self._returned}
+
+    def unfinished(self) -> frozenset[int]:
+        """Return those of them whose attempts have not ended, as one that was cut off has."""
+        return self.executions() - {attempt.execution for attempt in self._attempts.tokens}
+
+    def seconds_left(self) -> float:
+        """Return the seconds until the time of an attempt is over."""
+        return self._attempts.seconds_left()
 
     def _finish(self) -> list[tuple[Result, Verdict]]:
         try:
@@ -89,5 +137,7 @@ def _log(result: Result, verdict: Verdict) -> None:
         return
     level = logging.INFO if result.state is ExecutionState.SUCCEEDED else logging.ERROR
     last_line = result.message.strip().rpartition("\n")[2]
-    took = f"in {result.took * 1000:.0f} ms"
-    logger.log(level, "%s: %s %s%s", describe(result.attempt), result.state, took, last_line and f": {last_line}")
+    took = f"in {result.took * 1000:.0f} ms" if result.took else "at its timeout"
+    again = f", again in {result.retry_in.total_seconds():g} s" if result.retry_in is not None else ""
+    said = last_line and f": {last_line}"
+    logger.log(level, "%s: %s %s%s%s", describe(result.attempt), result.state, took, again, said)

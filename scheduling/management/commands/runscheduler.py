@@ -27,12 +27,14 @@ from scheduling.database.snapshot import read_snapshot
 from scheduling.database.threads import on_ledger_thread, on_worker_thread
 from scheduling.domain.errors import LedgerUnavailable, SchedulingError
 from scheduling.domain.instance import Instance
+from scheduling.management.child import prepare, serve
 from scheduling.ports.registry import Registry
 from scheduling.runtime.executor import DEFAULT_WORKERS, ThreadWorkers
 from scheduling.runtime.handlers import HANDLERS
 from scheduling.runtime.identity import new_id, tzdata_version
 from scheduling.runtime.membership import Membership
 from scheduling.runtime.node import Node
+from scheduling.runtime.processes import Processes
 from scheduling.runtime.session import Session, keep_alive
 from scheduling.zookeeper.address import parse_address
 from scheduling.zookeeper.registry import ZooKeeperRegistry
@@ -117,7 +119,8 @@ class InstanceProcess:
         self._registry = registry = registry_at(registry_url(), wake=self._look_again)
         ledger = DatabaseLedger()
         self._session = Session(registry, clock)
-        self._workers = ThreadWorkers(workers, enter=on_worker_thread, wake=self._wake.set)
+        self._processes = Processes(prepare=prepare, serve=serve)
+        self._workers = ThreadWorkers(workers, enter=on_worker_thread, isolate=self._processes.run, wake=self._wake.set)
         self._membership = Membership(
             this_instance(capacity), ledger=ledger, registry=registry, session=self._session, clock=clock
         )
@@ -202,6 +205,7 @@ class InstanceProcess:
         if left:
             # Their threads may never end.
             leave_behind()
+        self._processes.close()
         return 0
 
     def _on_signal(self, number: int, _frame: object) -> None:

@@ -17,7 +17,7 @@ def live(execution, item=0, ago=0, state=PENDING, due=None, run=0):
 
 def chosen(*executions, mine=frozenset({0, 1}), held=(), busy=frozenset()):
     look = Look(now=NOW, executions=executions, held=frozenset(held))
-    return [execution.execution for execution in claimable(look, {"job": mine}, busy)]
+    return [execution.execution for execution in claimable(look, lambda e: e.item in mine, busy)]
 
 
 def test_of_each_item_only_the_oldest_is_claimed_and_the_longest_due_first():

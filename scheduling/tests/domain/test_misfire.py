@@ -3,8 +3,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from scheduling.domain.fire import FireState, Reason
-from scheduling.domain.job import Job, Misfire
-from scheduling.domain.misfire import COUNTED_AT_MOST, FIRE_ALL_MOST, missed_between, opening
+from scheduling.domain.job import FIRE_ALL_MOST, Job, Misfire
+from scheduling.domain.misfire import COUNTED_AT_MOST, missed_between, opening
 from scheduling.domain.trigger import CronTrigger, DateTrigger, IntervalTrigger, ManualTrigger
 
 START = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)

@@ -1,17 +1,16 @@
 """What every ledger does at an opening with what was opened before and not claimed: it applies the misfire policy."""
 
-from datetime import timedelta
 
 import pytest
 
 from scheduling.domain.fire import ExecutionState, FireState, Reason
-from scheduling.domain.job import Misfire
-from scheduling.domain.misfire import FIRE_ALL_AGE, FIRE_ALL_MOST, Missed, opening
+from scheduling.domain.job import FIRE_ALL_AGE, FIRE_ALL_MOST, Misfire
+from scheduling.domain.misfire import Missed, opening
 from scheduling.domain.trigger import IntervalTrigger
 from scheduling.tests.ports.stage import JOB, Stage, succeeded
 
 PENDING = (ExecutionState.PENDING, None)
-DAY = FIRE_ALL_AGE // timedelta(seconds=1)
+DAY = FIRE_ALL_AGE
 
 
 class MisfireSuite:

@@ -1,6 +1,7 @@
 """A cluster in one process: real nodes on the doubles, a clock that only the test moves, workers that wait for it."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from scheduling.domain.instance import Instance
@@ -10,7 +11,8 @@ from scheduling.ports.memory_fence import MemoryFence
 from scheduling.ports.memory_ledger import MemoryLedger
 from scheduling.ports.memory_registry import MemoryEnsemble, MemoryRegistry
 from scheduling.runtime.executor import run
-from scheduling.runtime.handlers import Handler
+from scheduling.runtime.handlers import HANDLERS
+from scheduling.runtime.handlers import job as declare
 from scheduling.runtime.membership import Membership
 from scheduling.runtime.node import Node
 from scheduling.runtime.session import Session
@@ -32,9 +34,9 @@ class HeldWorkers:
     def free(self):
         return self.count - len(self.running())
 
-    def start(self, context, attempt, function):
+    def start(self, context, attempt, handler, job):
         self.lateness.append((self.now() - attempt.fire_time).total_seconds())
-        self.attempts[attempt.execution] = (context, attempt, function)
+        self.attempts[attempt.execution] = (context, attempt, handler.function)
 
     def running(self):
         return {e: attempt for e, (_, attempt, _) in self.attempts.items()} | {
@@ -48,9 +50,10 @@ class HeldWorkers:
     def progress(self):
         return {}
 
-    def cancel(self):
-        for context, _, _ in self.attempts.values():
-            context.cancel()
+    def cancel(self, executions=None):
+        for execution, (context, _, _) in self.attempts.items():
+            if executions is None or execution in executions:
+                context.cancel()
 
     def end_all(self):
         for execution in list(self.attempts):
@@ -135,22 +138,11 @@ class Actor:
 
 
 def handler(function):
-    return Handler(
-        name="job",
-        function=function,
-        cron=None,
-        interval=None,
-        at=None,
-        time_zone=None,
-        dst="once",
-        sharding_total_count=1,
-        item_parameters="",
-        strategy="sticky",
-        misfire="fire_once",
-        failover=True,
-        enabled=True,
-        description="",
-    )
+    def declared():
+        """Not the table's own: tests of declarations look there."""
+
+    declare("job")(declared)
+    return replace(HANDLERS.pop("job"), function=function)
 
 
 def states(stage, job="job"):

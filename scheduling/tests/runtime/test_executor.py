@@ -5,12 +5,16 @@ import pytest
 
 from scheduling.domain.errors import BadResult, InvalidProgress
 from scheduling.domain.fire import Attempt, ExecutionState, Reason
+from scheduling.domain.job import Job
+from scheduling.domain.trigger import ManualTrigger
 from scheduling.ports.memory_fence import MemoryFence
 from scheduling.ports.memory_ledger import MemoryLedger
 from scheduling.runtime.context import Context
 from scheduling.runtime.executor import MESSAGE_BYTES, ThreadWorkers, message_of, run, storable
+from scheduling.tests.runtime.stage import handler
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
+JOB = Job(name="job", handler="job", trigger=ManualTrigger())
 
 
 def attempt(execution=1, item=0, **fields):
@@ -20,6 +24,10 @@ def attempt(execution=1, item=0, **fields):
 
 def context(of):
     return Context(of, MemoryFence(MemoryLedger(lambda: NOW)), instance="a-1")
+
+
+def pool(count, woken, isolate=None):
+    return ThreadWorkers(count, enter=lambda function: function(), isolate=isolate, wake=woken.set)
 
 
 def result_of(function):
@@ -76,10 +84,10 @@ def test_the_context_knows_its_item_and_its_parameter():
 
 def test_workers_are_bounded_and_bring_results_back():
     woken, go = threading.Event(), threading.Event()
-    workers = ThreadWorkers(2, enter=lambda function: function(), wake=woken.set)
+    workers = pool(2, woken)
     for number in (1, 2):
         one = attempt(execution=number)
-        workers.start(context(one), one, lambda context: go.wait(10) and None)
+        workers.start(context(one), one, handler(lambda context: go.wait(10) and None), JOB)
     assert (workers.free(), set(workers.running())) == (0, {1, 2})
     go.set()
     collected = []
@@ -100,7 +108,7 @@ def test_progress_that_cannot_be_meant_is_refused_where_it_is_reported(done, tot
 def test_progress_is_told_once_and_cancelling_reaches_the_handler():
     reported, ended = threading.Event(), threading.Event()
 
-    def handler(context):
+    def slow(context):
         context.progress(3, 10)
         reported.set()
         while not context.cancelled:
@@ -108,9 +116,9 @@ def test_progress_is_told_once_and_cancelling_reaches_the_handler():
         return "stopped"
 
     woken = threading.Event()
-    workers = ThreadWorkers(1, enter=lambda function: function(), wake=woken.set)
+    workers = pool(1, woken)
     one = attempt()
-    workers.start(context(one), one, handler)
+    workers.start(context(one), one, handler(slow), JOB)
     assert reported.wait(10)
     assert workers.progress() == {one: (3, 10)}
     assert workers.progress() == {}

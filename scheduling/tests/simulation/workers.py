@@ -33,7 +33,7 @@ class VirtualWorkers:
     def free(self):
         return self.count - len(self.running())
 
-    def start(self, context, attempt, function):
+    def start(self, context, attempt, handler, job):
         self._check_lease(attempt)
         self._check_overlap(attempt)
         now, (act, acts_after, ends_after) = self.world.seconds, self.world.handler(attempt)
@@ -53,9 +53,10 @@ class VirtualWorkers:
     def progress(self):
         return {}
 
-    def cancel(self):
-        for started in self.started.values():
-            started.context.cancel()
+    def cancel(self, executions=None):
+        for execution, started in self.started.items():
+            if executions is None or execution in executions:
+                started.context.cancel()
 
     def next_at(self):
         """Return when the next handler acts or ends."""

@@ -1,0 +1,63 @@
+"""What follows a failed attempt: whether there is another, when, and on which instance."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from scheduling.domain.errors import InvalidJob
+from scheduling.domain.errors import gettext_noop as _
+
+MOST_RETRIES = 100
+MOST_SECONDS = 7 * 86_400
+TAKE_OVERS_MOST = 5
+"""How often an execution is taken over: what ends so many instances is more likely their killer than their victim."""
+
+
+class Backoff(StrEnum):
+    """How the delay before a retry grows."""
+
+    FIXED = "fixed"
+    EXPONENTIAL = "exponential"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """How often a failed execution is attempted again, and after how many seconds.
+
+    `elsewhere`: on another live instance, if there is one that knows the handler.
+    """
+
+    most: int = 0
+    delay: int = 10
+    backoff: Backoff = Backoff.FIXED
+    delay_most: int = 3_600
+    elsewhere: bool = True
+
+    def delay_after(self, failures: int) -> timedelta | None:
+        """Return how long to wait after this many failed attempts; None if there is no attempt left."""
+        if failures > self.most:
+            return None
+        doublings = failures - 1 if self.backoff is Backoff.EXPONENTIAL else 0
+        return timedelta(seconds=min(self.delay * 2**doublings, max(self.delay, self.delay_most)))
+
+
+def check_retries(count: int) -> None:
+    """Raise `InvalidJob` unless an execution can be attempted again so often."""
+    if not 0 <= count <= MOST_RETRIES:
+        raise InvalidJob(_("%(count)s retries are outside 0-%(most)s"), count=count, most=MOST_RETRIES)
+
+
+def check_delay(seconds: int) -> None:
+    """Raise `InvalidJob` unless a retry can wait for so long."""
+    if not 0 <= seconds <= MOST_SECONDS:
+        raise InvalidJob(_("%(count)s seconds are outside 0-%(most)s"), count=seconds, most=MOST_SECONDS)
+
+
+def retried_by(failed_on: str, owner: str | None, able: Iterable[str]) -> str | None:
+    """Return which instance runs the next attempt: the next one by id after the one that failed, or else the owner.
+
+    `able` are the live instances that know the handler, the one that failed perhaps among them.
+    """
+    others = sorted(set(able) - {failed_on})
+    return next((id for id in others if id > failed_on), others[0]) if others else owner
