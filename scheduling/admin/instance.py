@@ -8,6 +8,7 @@ from django.db.models import F
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import number_format
+from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -16,7 +17,8 @@ from scheduling.admin.ledger import ReadOnlyAdmin, link_to
 from scheduling.admin.overview import Overview, read_overview
 from scheduling.admin.states import icon, lines, state_cell
 from scheduling.admin.times import brief
-from scheduling.domain.instance import InstanceState
+from scheduling.domain import instance as registry
+from scheduling.domain.instance import Holding, InstanceState
 from scheduling.models import Instance
 
 SHOWN_JOBS = 12
@@ -30,6 +32,10 @@ WORDS = {
 MEANINGS = {
     InstanceState.DRAINING: _("starts nothing more, ends what runs"),
     InstanceState.HOLDING: _("no proof of life: starts nothing"),
+}
+HOLDINGS = {
+    Holding.CLOCK_IS_OFF: _("its clock is off: starts nothing"),
+    Holding.LEDGER_WENT_BACK: _("the ledger was restored: starts nothing"),
 }
 
 
@@ -48,10 +54,21 @@ class InstanceChangeList(ChangeList):
 
 @admin.register(Instance)
 class InstanceAdmin(ReadOnlyAdmin):
-    list_display = ("state_shown", "instance", "items", "capacity", "running", "host", "pid", "started", "ended")
+    list_display = (
+        "state_shown",
+        "instance",
+        "items",
+        "capacity",
+        "running",
+        "clock",
+        "host",
+        "pid",
+        "started",
+        "ended",
+    )
     fieldsets = (
         (None, {"fields": ("state_explained", "id", "host", "pid", "tzdata", "handlers")}),
-        (_("What it has"), {"fields": ("items", "capacity", "running")}),
+        (_("What it has"), {"fields": ("items", "capacity", "running", "clock")}),
         (_("Its life"), {"fields": ("started", "joined", "ended", "declared_by")}),
     )
     readonly_fields = (
@@ -60,6 +77,7 @@ class InstanceAdmin(ReadOnlyAdmin):
         "items",
         "capacity",
         "running",
+        "clock",
         "started",
         "joined",
         "ended",
@@ -75,7 +93,7 @@ class InstanceAdmin(ReadOnlyAdmin):
     @admin.display(description=_("state"))
     def state_shown(self, row: Instance) -> str:
         state = _overview(row).state_of(row)
-        return lines(state_cell(state, WORDS[state]), MEANINGS.get(state, "")) if state else "–"
+        return lines(state_cell(state, WORDS[state]), _meaning(state, _registered(row))) if state else "–"
 
     @admin.display(description=_("state"))
     def state_explained(self, row: Instance) -> str:
@@ -99,8 +117,13 @@ class InstanceAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("capacity"))
     def capacity(self, row: Instance) -> str:
-        registered = _overview(row).cluster.instances.get(row.id)
+        registered = _registered(row)
         return number_format(registered.capacity) if registered else "–"
+
+    @admin.display(description=_("clock ahead by"))
+    def clock(self, row: Instance) -> str:
+        registered = _registered(row)
+        return _("%(seconds)s s") % {"seconds": number_format(registered.clock_offset, 1)} if registered else "–"
 
     @admin.display(description=_("running now"))
     def running(self, row: Instance) -> str:
@@ -109,7 +132,7 @@ class InstanceAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("handlers it knows"))
     def handlers(self, row: Instance) -> str:
-        registered = _overview(row).cluster.instances.get(row.id)
+        registered = _registered(row)
         return ", ".join(sorted(registered.handlers)) if registered else "–"
 
     @admin.display(description=_("started"))
@@ -135,6 +158,16 @@ def _overview(row: Any) -> Overview:
         row.overview = read_overview()
     overview: Overview = row.overview
     return overview
+
+
+def _registered(row: Any) -> registry.Instance | None:
+    return _overview(row).cluster.instances.get(row.id)
+
+
+def _meaning(state: InstanceState, registered: registry.Instance | None) -> str | Promise:
+    if registered and registered.holding and state is InstanceState.HOLDING:
+        return HOLDINGS[registered.holding]
+    return MEANINGS.get(state, "")
 
 
 def _time(time: Any) -> str:

@@ -33,7 +33,9 @@ else:
 WHAT = ("name", "handler", "description", "enabled")
 WHEN = ("trigger_kind", "cron", "interval", "at", "time_zone", "dst", "next_fires")
 CUT_UP = ("sharding_total_count", "item_parameters")
-FAILS = ("misfire", "failover")
+LATE = ("misfire", ("fire_all_most", "fire_all_age"))
+RUNS = ("isolation", ("timeout", "on_timeout"))
+FAILS = (("retries", "retry_elsewhere"), ("retry_delay", "retry_backoff", "retry_delay_most"), "failover")
 
 
 class JobChangeList(ChangeList):
@@ -112,6 +114,8 @@ class JobAdmin(JobActions, ModelAdmin):
             (_("What it does"), {"fields": (*WHAT, *(("revision",) if edits and obj else ()))}),
             (_("When it fires"), {"fields": WHEN}),
             (_("How it is cut up"), {"fields": (*CUT_UP, "strategy" if edits else "strategy_shown")}),
+            (_("When it is late"), {"fields": LATE}),
+            (_("How it runs"), {"fields": RUNS}),
             (_("When it fails"), {"fields": FAILS}),
         ]
         differs = (_("Differs from the code"), {"fields": ("differs",)})

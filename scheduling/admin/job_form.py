@@ -42,8 +42,22 @@ HELP = {
     ),
     "misfire": gettext_lazy(
         "Of the fire times that did not start in time: skip runs none of them, fire once the latest, "
-        "fire all up to 100 of the last day."
+        "fire all as many as the next two fields allow."
     ),
+    "fire_all_most": gettext_lazy("1 to 1,000: older ones are skipped."),
+    "fire_all_age": gettext_lazy("86,400 is a day: older ones are skipped."),
+    "isolation": gettext_lazy(
+        "A thread starts at once. A process of its own takes about a second at first, can be killed, and may crash "
+        "without harm to others."
+    ),
+    "timeout": gettext_lazy("Empty: as long as it takes. Otherwise the attempt has failed after so long."),
+    "on_timeout": gettext_lazy(
+        "A handler that is told, and does not stop, keeps its item until it returns. Only a process can be killed."
+    ),
+    "retries": gettext_lazy("How often an item is attempted again after it has failed, 0 to 100."),
+    "retry_elsewhere": gettext_lazy("If another one knows the handler; off: where the item is."),
+    "retry_delay": gettext_lazy("Before the first retry."),
+    "retry_delay_most": gettext_lazy("Doubled delays grow no further."),
     "failover": gettext_lazy("Another instance runs what a dead one left unfinished; off: it is marked lost."),
 }
 

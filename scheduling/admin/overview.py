@@ -38,7 +38,7 @@ class Overview:
         registered = self.cluster.instances.get(row.id)
         if registered is None:
             return InstanceState.HOLDING
-        return InstanceState.DRAINING if registered.draining else InstanceState.LIVE
+        return registered.state
 
     def owned_by(self, instance: str) -> dict[str, str]:
         """Return job → the items that the instance owns, as in "0-2, 5"."""

@@ -10,7 +10,6 @@ from scheduling.database.clock import DatabaseNow, database_now
 from scheduling.database.transactions import transact
 from scheduling.domain.cluster import Cluster
 from scheduling.domain.documents import instance_from_document, instance_to_document
-from scheduling.domain.instance import InstanceState
 from scheduling.domain.ranges import from_ranges, to_ranges
 from scheduling.models import Snapshot
 
@@ -80,7 +79,7 @@ def _to_document(cluster: Cluster) -> dict[str, Any]:
     instances = {
         id: {
             **instance_to_document(instance),
-            "state": str(InstanceState.DRAINING if instance.draining else InstanceState.LIVE),
+            "state": str(instance.state),
         }
         for id, instance in cluster.instances.items()
     }

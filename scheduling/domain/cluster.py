@@ -89,4 +89,4 @@ def _owners(job: Job, cluster: Cluster, live_items: Set[int], faults: dict[str, 
 def _able(job: Job, cluster: Cluster) -> dict[str, Instance]:
     # In the order in which ElasticJob hands them to its strategies: from the last id to the first.
     instances = sorted(cluster.instances.values(), key=lambda instance: instance.id, reverse=True)
-    return {i.id: i for i in instances if not i.draining and job.handler in i.handlers}
+    return {i.id: i for i in instances if i.takes_items and job.handler in i.handlers}

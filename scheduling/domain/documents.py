@@ -13,7 +13,7 @@ from typing import Any
 
 from scheduling.domain.errors import ForeignDocument
 from scheduling.domain.errors import gettext_noop as _
-from scheduling.domain.instance import Instance
+from scheduling.domain.instance import Holding, Instance
 from scheduling.domain.job import Isolation, Job, Misfire, OnTimeout
 from scheduling.domain.ranges import from_ranges, to_ranges
 from scheduling.domain.retry import Backoff, Retry
@@ -103,6 +103,8 @@ def instance_to_document(instance: Instance) -> dict[str, Any]:
         "tzdata": instance.tzdata,
         "capacity": instance.capacity,
         "draining": instance.draining,
+        "holding": str(instance.holding) if instance.holding else None,
+        "clock_offset": instance.clock_offset,
     }
 
 
@@ -114,6 +116,7 @@ def instance_from_document(id: str, document: Mapping[str, Any]) -> Instance:
             id=id,
             started_at=datetime.fromisoformat(rest.pop("started_at")),
             handlers=frozenset(rest.pop("handlers")),
+            holding=Holding(holding) if (holding := rest.pop("holding", None)) else None,
             **_known(rest, Instance),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:

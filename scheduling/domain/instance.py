@@ -15,11 +15,19 @@ class InstanceState(StrEnum):
     LEFT = "left"
 
 
+class Holding(StrEnum):
+    """Why an instance starts nothing, although it is believed alive."""
+
+    CLOCK_IS_OFF = "clock_is_off"
+    LEDGER_WENT_BACK = "ledger_went_back"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
     """One running `runscheduler` process. Its id is lower-case letters, digits and dashes, new at each start.
 
-    `capacity` is its weight among the others where a job's strategy is weighted.
+    `capacity` is its weight among the others where a job's strategy is weighted. `clock_offset` is how many seconds its
+    clock is ahead of the ledger's. While it is `holding` or `draining` it has no items.
     """
 
     id: str
@@ -30,3 +38,17 @@ class Instance:
     tzdata: str
     capacity: int = 1
     draining: bool = False
+    holding: Holding | None = None
+    clock_offset: float = 0.0
+
+    @property
+    def state(self) -> InstanceState:
+        """Return its state, as long as it is registered."""
+        if self.draining:
+            return InstanceState.DRAINING
+        return InstanceState.HOLDING if self.holding else InstanceState.LIVE
+
+    @property
+    def takes_items(self) -> bool:
+        """May it own items, and start what is due of them?"""
+        return self.state is InstanceState.LIVE

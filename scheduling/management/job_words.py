@@ -107,7 +107,24 @@ def configuration_of(row: Job) -> Facts:
         (_("sharding strategy"), row.get_strategy_display()),
         (_("misfire policy"), row.get_misfire_display()),
         (_("failover"), _("yes") if row.failover else _("no")),
+        (_("retries"), _retries_of(row)),
+        (_("isolation"), row.get_isolation_display()),
+        (_("timeout"), _timeout_of(row)),
     ]
+
+
+def _retries_of(row: Job) -> str:
+    if not row.retries:
+        return _("none")
+    where = _("on another instance") if row.retry_elsewhere else _("where the item is")
+    delay = _("%(seconds)s s, %(backoff)s") % {"seconds": row.retry_delay, "backoff": row.get_retry_backoff_display()}
+    return f"{row.retries}, {where}; {delay}"
+
+
+def _timeout_of(row: Job) -> str:
+    if row.timeout is None:
+        return _("none")
+    return _("after %(seconds)s s: %(action)s") % {"seconds": row.timeout, "action": row.get_on_timeout_display()}
 
 
 def standing_of(row: Job, now: datetime) -> Facts:

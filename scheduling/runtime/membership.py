@@ -7,7 +7,7 @@ from dataclasses import replace
 from scheduling.domain.cluster import Assignments, Cluster, items_of, opens_first
 from scheduling.domain.errors import InstanceDead, RegistryUnavailable
 from scheduling.domain.errors import gettext_noop as _
-from scheduling.domain.instance import Instance
+from scheduling.domain.instance import Holding, Instance
 from scheduling.domain.ranges import to_ranges
 from scheduling.ports.ledger import Ledger
 from scheduling.ports.registry import Registry
@@ -68,8 +68,8 @@ class Membership:
         return self._timer.overdue() < WAIT_AT_MOST
 
     def may_start(self) -> bool:
-        """May this instance open and claim: is it registered, surely believed alive, and not draining?"""
-        return self._entered and self._session.is_proved() and not self.instance.draining
+        """May this instance open and claim: is it registered, surely believed alive, neither draining nor holding?"""
+        return self._entered and self._session.is_proved() and self.instance.takes_items
 
     def knows_newest_zones(self) -> bool:
         """Has no instance newer time zone rules? One with older rules would see other fire times."""
@@ -84,9 +84,19 @@ class Membership:
         self.instance = replace(self.instance, draining=True)
         self._timer.ring()
 
+    def hold(self, holding: Holding | None, clock_offset: float) -> None:
+        """Start nothing, for this reason, or start again (None); the next reading tells the others."""
+        changed = replace(self.instance, holding=holding, clock_offset=clock_offset)
+        if changed == self.instance:
+            return
+        if changed.holding != self.instance.holding:
+            _log_holding(changed)
+        self.instance = changed
+        self._timer.ring()
+
     def has_handed_over(self) -> bool:
         """Are this instance's items with others, or is there nobody to take them, or nobody who could see that?"""
-        others = [i for i in self.cluster.instances.values() if not i.draining and i.id != self.instance.id]
+        others = [i for i in self.cluster.instances.values() if i.takes_items and i.id != self.instance.id]
         return not self.mine or not others or not self._in_sight
 
     def leave(self) -> None:
@@ -205,6 +215,26 @@ class Membership:
             for word, items in (("gained", after - before), ("lost", before - after)):
                 if items:
                     logger.info("%s items %s: %s on %s", job, word, _in_words(items), self.instance.id)
+
+
+def _log_holding(instance: Instance) -> None:
+    match instance.holding:
+        case Holding.CLOCK_IS_OFF:
+            how = "ahead of" if instance.clock_offset > 0 else "behind"
+            logger.error(
+                "instance %s starts nothing: its clock is %.1f s %s the database's; set both by the same NTP servers",
+                instance.id,
+                abs(instance.clock_offset),
+                how,
+            )
+        case Holding.LEDGER_WENT_BACK:
+            logger.critical(
+                "instance %s starts nothing: the ledger is older than what it has shown before, as after a restore. "
+                "Run `manage.py jobs restored`, then restart every runscheduler",
+                instance.id,
+            )
+        case _:
+            logger.info("instance %s starts what is due again", instance.id)
 
 
 def _in_words(items: frozenset[int]) -> str:

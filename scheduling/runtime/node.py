@@ -12,6 +12,7 @@ from scheduling.ports.ledger import Fence, Ledger, TakenBack
 from scheduling.runtime.agenda import SECOND_OPENERS_WAIT, Agenda, next_peek
 from scheduling.runtime.context import Context, describe
 from scheduling.runtime.executor import Workers
+from scheduling.runtime.guard import LedgerGuard
 from scheduling.runtime.handlers import Handler
 from scheduling.runtime.membership import WATCH_SECONDS, Membership
 from scheduling.runtime.opener import Opener
@@ -42,6 +43,7 @@ class Node:
         workers: Workers,
         handlers: Mapping[str, Handler],
         clock: Callable[[], float],
+        wall_clock: Callable[[], float],
         new_id: Callable[[], str],
     ) -> None:
         self._membership = membership
@@ -50,6 +52,7 @@ class Node:
         self._workers = workers
         self._handlers = handlers
         self._new_id = new_id
+        self._guard = LedgerGuard(wall_clock)
         self._agenda = Agenda(clock)
         self._opener = Opener(ledger, self._agenda)
         self._results = Results(ledger, workers, clock)
@@ -170,7 +173,9 @@ class Node:
         return {name: items for name, items in self._membership.mine.items() if self._handler_of(name)}
 
     def _read_cursors(self) -> None:
-        moved = self._agenda.read(self._membership.cluster.jobs, self._ledger.cursors())
+        cursors = self._guard.read(self._ledger.cursors)
+        self._membership.hold(self._guard.holding(), self._guard.clock_offset)
+        moved = self._agenda.read(self._membership.cluster.jobs, cursors)
         if not moved.isdisjoint(self._membership.mine):
             # Another instance has opened a fire of theirs, and what was due here is so no more.
             self._look_timer.ring()
@@ -220,7 +225,8 @@ class Node:
         for attempt in attempts:
             job = self._membership.cluster.jobs.get(attempt.job)
             handler = self._handler_of(attempt.job)
-            if job is None or handler is None or not self._membership.may_start():
+            in_order = self._guard.is_in_order(attempt)
+            if job is None or handler is None or not in_order or not self._membership.may_start():
                 # No proof of life any more, or the job has changed while the answer to its claim was lost.
                 logger.warning("%s is not started, but put back", describe(attempt))
                 self._audit_timer.ring()

@@ -48,7 +48,12 @@ LED_JUST_NOW = timedelta(seconds=3)
 
 
 class Command(BaseCommand):
-    """Run one instance of the scheduler in the foreground."""
+    """Run one instance of the scheduler in the foreground.
+
+    `wall_clock` is what this machine takes for the time, in seconds since 1970; nothing fires by it.
+    """
+
+    wall_clock: Callable[[], float] = staticmethod(time.time)
 
     help = _(
         "Run one instance of the scheduler, in the foreground; start one per node. SIGTERM or SIGINT drains: nothing "
@@ -82,7 +87,7 @@ class Command(BaseCommand):
         if not settings.LOGGING:
             logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
         self._look_at_database(workers)
-        process = InstanceProcess(workers, capacity)
+        process = InstanceProcess(workers, capacity, self.wall_clock)
         process.check_registry()
         sys.exit(process.run())
 
@@ -111,7 +116,7 @@ def check_migrated() -> None:
 class InstanceProcess:
     """The life of one instance: its threads, and what signals do to it."""
 
-    def __init__(self, workers: int, capacity: int) -> None:
+    def __init__(self, workers: int, capacity: int, wall_clock: Callable[[], float]) -> None:
         self._wake = threading.Event()
         self._stopped = threading.Event()
         self._draining = threading.Event()
@@ -131,6 +136,7 @@ class InstanceProcess:
             workers=self._workers,
             handlers=HANDLERS,
             clock=clock,
+            wall_clock=wall_clock,
             new_id=new_id,
         )
 

@@ -100,6 +100,7 @@ class Actor:
 
     def __init__(self, stage, id, workers, ledger, tzdata):
         self.frozen = False
+        self.clock_offset = 0.0
         self.stage = stage
         self.due_at = 0.0
         self.workers = workers
@@ -119,6 +120,7 @@ class Actor:
             workers=workers,
             handlers={"job": handler(lambda context: stage.ran.append((context.item, context.token)))},
             clock=stage.clock,
+            wall_clock=lambda: stage.now().timestamp() + self.clock_offset,
             new_id=lambda: next(self.ids),
         )
 

@@ -78,6 +78,7 @@ class Machine:
             workers=self.workers,
             handlers={"work": handler(lambda context: None)},
             clock=self.clock,
+            wall_clock=lambda: world.now().timestamp(),
             new_id=lambda: next(self._ids),
         )
 

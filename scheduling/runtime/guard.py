@@ -1,0 +1,56 @@
+"""What an instance checks of every answer of the ledger: that its clock is right, and that it has not gone back."""
+
+from collections.abc import Callable
+
+from scheduling.domain.fire import Attempt
+from scheduling.domain.instance import Holding
+from scheduling.ports.ledger import Cursor, Cursors
+from scheduling.runtime.offset import Offset
+
+
+class LedgerGuard:
+    """What this instance knows of the ledger's clock, cursors and tokens.
+
+    Cursors, revisions and tokens only grow. A smaller one means that the ledger was restored: fires may run again, and
+    tokens that are handed out now have been handed out before. So nothing is started until people have looked at it.
+    """
+
+    def __init__(self, wall_clock: Callable[[], float]) -> None:
+        self._wall_clock = wall_clock
+        self._offset = Offset()
+        self._cursors: dict[str, Cursor] = {}
+        self._tokens: dict[tuple[str, int], int] = {}
+        self._went_back = False
+
+    @property
+    def clock_offset(self) -> float:
+        """Return the seconds that this machine's clock is ahead of the ledger's."""
+        return self._offset.seconds
+
+    def read(self, ask: Callable[[], Cursors]) -> Cursors:
+        """Return the cursors that the ledger answers, and take note of them and of its clock."""
+        asked_at = self._wall_clock()
+        cursors = ask()
+        self._offset.note(asked_at, cursors.now, self._wall_clock())
+        for job, cursor in cursors.jobs.items():
+            self._went_back |= job in self._cursors and _is_older(cursor, self._cursors[job])
+        self._cursors.update(cursors.jobs)
+        return cursors
+
+    def is_in_order(self, attempt: Attempt) -> bool:
+        """Is the attempt's token larger than all of its item that were claimed here?"""
+        key = (attempt.job, attempt.item)
+        in_order = attempt.token > self._tokens.get(key, 0)
+        self._went_back |= not in_order
+        self._tokens[key] = max(attempt.token, self._tokens.get(key, 0))
+        return in_order
+
+    def holding(self) -> Holding | None:
+        """Return why nothing may be started now; None if it may."""
+        if self._went_back:
+            return Holding.LEDGER_WENT_BACK
+        return Holding.CLOCK_IS_OFF if self._offset.is_off else None
+
+
+def _is_older(cursor: Cursor, known: Cursor) -> bool:
+    return cursor.revision < known.revision or cursor.counted_to < known.counted_to
