@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 
 from scheduling.domain.errors import BrokenLedger
-from scheduling.domain.fire import Attempt, ExecutionState, Result, Verdict
+from scheduling.domain.fire import Attempt, ExecutionState, Reason, Result, Verdict
 from scheduling.domain.job import Job
 from scheduling.ports.ledger import Ledger
 from scheduling.runtime.attempts import Attempts
@@ -137,7 +137,7 @@ def _log(result: Result, verdict: Verdict) -> None:
         return
     level = logging.INFO if result.state is ExecutionState.SUCCEEDED else logging.ERROR
     last_line = result.message.strip().rpartition("\n")[2]
-    took = f"in {result.took * 1000:.0f} ms" if result.took else "at its timeout"
+    took = "at its timeout" if result.reason is Reason.TIMED_OUT else f"in {result.took * 1000:.0f} ms"
     again = f", again in {result.retry_in.total_seconds():g} s" if result.retry_in is not None else ""
     said = last_line and f": {last_line}"
     logger.log(level, "%s: %s %s%s%s", describe(result.attempt), result.state, took, again, said)

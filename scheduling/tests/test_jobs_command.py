@@ -10,7 +10,7 @@ from scheduling import job
 from scheduling.database import configuration
 from scheduling.database.ledger import DatabaseLedger
 from scheduling.management.tables import table, width
-from scheduling.models import Fire, Job
+from scheduling.models import Fire, Item, Job
 from scheduling.runtime.handlers import HANDLERS
 from scheduling.tests.commanding import jobs, only_one_handler, refusal, save, squeezed, work
 
@@ -195,3 +195,15 @@ def test_an_unknown_job_is_named_with_those_of_like_names(command, name):
 def test_a_retired_job_is_unknown():
     configuration.retire(save())
     assert refusal("show", "work") == (2, "there is no job 'work': `manage.py jobs list` shows them all")
+
+
+# restored
+
+
+def test_after_a_restore_every_item_gets_a_token_beyond_all_that_were_handed_out():
+    save("first", sharding_total_count=3)
+    save("second")
+    Item.objects.filter(job__name="second").update(token=7)
+    assert f"{Item.objects.count()} items have larger tokens now: restart every runscheduler" in jobs("restored")
+    tokens = Item.objects.filter(job__name__in=("first", "second")).order_by("job__name", "number")
+    assert list(tokens.values_list("token", flat=True)) == [10**9] * 3 + [10**9 + 7]

@@ -1,0 +1,120 @@
+"""What an instance makes of a clock that is off, and of a ledger that has gone back."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from scheduling.domain.fire import Attempt, FireState
+from scheduling.domain.instance import Holding, InstanceState
+from scheduling.ports.ledger import Cursor, Cursors
+from scheduling.runtime.guard import LedgerGuard
+from scheduling.runtime.offset import LIMIT_SECONDS, Offset
+from scheduling.tests.runtime.stage import Stage, owned, states
+
+NOON = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+AT_NOON = NOON.timestamp()
+
+
+@pytest.fixture
+def stage():
+    return Stage()
+
+
+def read(offset, ahead, way=0.0):
+    offset.note(AT_NOON + ahead - way, NOON, AT_NOON + ahead + way)
+    return offset.is_off
+
+
+@pytest.mark.parametrize("ahead", [0, 4.9, -4.9])
+def test_a_clock_within_the_limit_is_trusted(ahead):
+    offset = Offset()
+    assert not read(offset, ahead)
+    assert offset.seconds == round(ahead, 1)
+
+
+@pytest.mark.parametrize("ahead", [5.2, -5.2, 86_400, -50])
+def test_a_clock_beyond_the_limit_is_off_until_two_readings_say_otherwise(ahead):
+    offset = Offset()
+    assert [read(offset, each) for each in (ahead, 0, ahead, 0, 0, 0)] == [True, True, True, True, False, False]
+
+
+def test_an_answer_that_took_long_proves_nothing():
+    offset = Offset()
+    assert not read(offset, LIMIT_SECONDS + 3, way=3.5)
+    assert read(offset, LIMIT_SECONDS + 3, way=2.5)
+
+
+def guard_that_reads(*cursors):
+    guard = LedgerGuard(lambda: AT_NOON)
+    for cursor in cursors:
+        guard.read(lambda cursor=cursor: Cursors(now=NOON, jobs={"job": cursor}))
+    return guard
+
+
+@pytest.mark.parametrize("older", [{"revision": 2}, {"counted_to": NOON - timedelta(seconds=2)}])
+def test_a_smaller_cursor_or_revision_than_before_is_a_ledger_that_went_back(older):
+    cursor = Cursor(revision=3, enabled=True, counted_to=NOON)
+    assert guard_that_reads(cursor, cursor).holding() is None
+    assert guard_that_reads(cursor, replace(cursor, **older)).holding() is Holding.LEDGER_WENT_BACK
+    assert guard_that_reads(cursor, replace(cursor, **older), cursor).holding() is Holding.LEDGER_WENT_BACK
+
+
+def test_a_token_that_was_handed_out_before_is_a_ledger_that_went_back():
+    guard = LedgerGuard(lambda: AT_NOON)
+    tokens = [(0, 7), (1, 3), (0, 8), (0, 8)]
+    assert [guard.is_in_order(attempt(item, token)) for item, token in tokens] == [True, True, True, False]
+    assert guard.holding() is Holding.LEDGER_WENT_BACK
+
+
+def attempt(item, token):
+    return Attempt(execution=token, fire=1, job="job", item=item, token=token, number=1, fire_time=NOON, run=0, total=2)
+
+
+@pytest.mark.parametrize("offset", [100, -50, 86_400])
+def test_an_instance_whose_clock_is_off_starts_nothing_and_its_items_go_to_others_until_it_is_right(stage, offset):
+    stage.configure(sharding_total_count=4)
+    first, second = stage.node("a"), stage.node("b")
+    stage.play(3)
+    assert owned(stage) == {"a": 2, "b": 2}
+    first.clock_offset = offset
+    stage.play(3)
+    shown = stage.ensemble.sessions["a"].instance
+    assert (shown.state, shown.holding, shown.clock_offset) == (InstanceState.HOLDING, Holding.CLOCK_IS_OFF, offset)
+    assert owned(stage) == {"b": 4}
+    ran = len(first.workers.lateness)
+    stage.play(6)
+    assert (len(first.workers.lateness), second.id) == (ran, "b")
+    first.clock_offset = 0.0
+    stage.play(6.5)
+    assert owned(stage) == {"a": 2, "b": 2}
+    assert states(stage)[FireState.SUCCEEDED] == 9
+
+
+def test_nothing_fires_while_the_ledger_s_clock_is_off_and_nothing_twice_or_early_afterwards(stage):
+    stage.configure()
+    stage.node("a")
+    stage.play(5)
+    fired = len(stage.ran)
+    stage.ledger.clock = lambda: stage.now() + timedelta(days=1)
+    stage.play(5)
+    assert len(stage.ran) == fired
+    stage.ledger.clock = stage.now
+    stage.play(6.5)
+    assert states(stage)[FireState.SUCCEEDED] == len(stage.ran) < fired + 6
+    cursor = stage.ledger.cursors().jobs["job"]
+    assert stage.now() - timedelta(seconds=3) < cursor.counted_to <= stage.now()
+
+
+def test_an_instance_that_has_seen_the_ledger_go_back_starts_nothing_until_it_is_restarted(stage):
+    stage.configure()
+    stage.node("a")
+    stage.play(7)
+    ran = len(stage.ran)
+    stage.ledger.tables.jobs["job"].counted_to -= timedelta(seconds=4)
+    stage.play(10)
+    assert len(stage.ran) == ran
+    assert stage.ensemble.sessions["a"].instance.holding is Holding.LEDGER_WENT_BACK
+    stage.node("b")
+    stage.play(6)
+    assert owned(stage) == {"b": 1}
