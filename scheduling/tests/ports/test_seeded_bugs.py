@@ -20,7 +20,7 @@ from scheduling.domain.errors import BrokenLedger
 from scheduling.domain.fire import Attempt, Result, Verdict
 from scheduling.domain.misfire import Opening
 from scheduling.models import Item
-from scheduling.ports import memory_ledger
+from scheduling.ports import memory_finishing, memory_ledger
 from scheduling.ports.memory_ledger import MemoryLedger
 from scheduling.ports.memory_opening import check_new
 from scheduling.ports.memory_tables import Tables
@@ -51,7 +51,7 @@ class TestInMemory:
 
     def test_a_finish_without_its_token(self, stage: Stage, seeded: bool, monkeypatch: pytest.MonkeyPatch) -> None:
         if seeded:
-            monkeypatch.setattr(MemoryLedger, "holds", holds_under_any_token)
+            monkeypatch.setattr(memory_finishing, "holds", holds_under_any_token)
         assert is_red(SUITE.test_a_result_under_an_old_token_is_refused, stage) == seeded
 
     def test_a_cursor_moved_in_a_transaction_of_its_own(
@@ -108,8 +108,8 @@ def is_red(test: Callable[[Stage], None], stage: Stage) -> bool:
     return False
 
 
-def holds_under_any_token(ledger: MemoryLedger, attempt: Attempt) -> bool:
-    holder = ledger.tables.items[attempt.job, attempt.item].holder
+def holds_under_any_token(tables: Tables, attempt: Attempt) -> bool:
+    holder = tables.items[attempt.job, attempt.item].holder
     return holder is not None and holder.id == attempt.execution
 
 

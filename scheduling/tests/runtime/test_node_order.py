@@ -35,7 +35,11 @@ def noted(seen, name, method):
 
 def quick(actor):
     """Have handlers that have ended as soon as they are started."""
-    actor.workers.start = lambda *attempt: actor.workers.results.append(run(*attempt))
+
+    def start(context, attempt, handler, job):
+        actor.workers.results.append(run(context, attempt, handler.function))
+
+    actor.workers.start = start
     return actor
 
 

@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 
+from scheduling.ports.ledger import DEFAULT
 from scheduling.ports.memory_fence import MemoryFence
 from scheduling.tests.simulation.ledger import describe
 
@@ -17,19 +18,19 @@ class WatchedFence(MemoryFence):
         self.world = world
 
     @contextmanager
-    def atomic(self, attempt):
-        with super().atomic(attempt):
+    def atomic(self, attempt, *, using=DEFAULT):
+        with super().atomic(attempt, using=using):
             yield
         self._check_effect(attempt)
 
-    def once(self, attempt, name, function):
+    def once(self, attempt, name, function, *, using=DEFAULT):
         calls = []
 
         def write():
             function()
             calls.append(name)
 
-        super().once(attempt, name, write)
+        super().once(attempt, name, write, using=using)
         if calls:
             self._check_effect(attempt)
             self._check_once(attempt)

@@ -7,7 +7,9 @@ import pytest
 
 from scheduling.domain.fire import ExecutionState
 from scheduling.domain.misfire import Opening
+from scheduling.ports.ledger import DEFAULT
 from scheduling.ports.memory_fence import MemoryFence
+from scheduling.ports.memory_finishing import take_back
 from scheduling.ports.memory_ledger import MemoryLedger
 from scheduling.ports.memory_registry import MemoryRegistry
 from scheduling.runtime.results import Results
@@ -47,7 +49,7 @@ def test_a_take_over_without_a_death_row_is_found(monkeypatch):
     def take_over(self):
         self.world.ensemble.expire()
         gone = self.world.ensemble.sessions.keys()
-        return self._take_back(lambda holder: holder.instance not in gone, died=True)
+        return take_back(self.tables, lambda holder: holder.instance not in gone, died=True)
 
     monkeypatch.setattr(MemoryLedger, "take_over", take_over)
     check_found(ledger.ONCE, ledger.ALONE)
@@ -78,7 +80,7 @@ def test_a_fence_that_does_not_look_is_found(monkeypatch):
 
 def test_a_fence_that_looks_only_at_the_start_is_found(monkeypatch):
     @contextmanager
-    def atomic(self, attempt):
+    def atomic(self, attempt, *, using=DEFAULT):
         self._check(attempt)
         yield
 
@@ -87,7 +89,7 @@ def test_a_fence_that_looks_only_at_the_start_is_found(monkeypatch):
 
 
 def test_a_fence_without_markers_is_found(monkeypatch):
-    def once(self, attempt, name, function):
+    def once(self, attempt, name, function, *, using=DEFAULT):
         with MemoryFence.atomic(self, attempt):
             function()
 
