@@ -33,9 +33,9 @@ else:
 WHAT = ("name", "handler", "description", "enabled")
 WHEN = ("trigger_kind", "cron", "interval", "at", "time_zone", "dst", "next_fires")
 CUT_UP = ("sharding_total_count", "item_parameters")
-LATE = ("misfire", ("fire_all_most", "fire_all_age"))
-RUNS = ("isolation", ("timeout", "on_timeout"))
-FAILS = (("retries", "retry_elsewhere"), ("retry_delay", "retry_backoff", "retry_delay_most"), "failover")
+LATE = ("misfire", "fire_all_most", "fire_all_age")
+RUNS = ("isolation", "timeout", "on_timeout")
+FAILS = ("retries", "retry_elsewhere", ("retry_delay", "retry_backoff", "retry_delay_most"), "failover")
 
 
 class JobChangeList(ChangeList):

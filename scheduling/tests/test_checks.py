@@ -174,6 +174,13 @@ def test_a_declaration_that_can_be_meant_passes(options):
         ({"strategy": "nowhere.by_load"}, "strategy", "No module named 'nowhere'"),
         ({"strategy": "math.pi"}, "strategy", "takes (job, items, instances, previous)"),
         ({"misfire": "later"}, "misfire", "skip, fire_once, fire_all"),
+        ({"fire_all_most": 0}, "fire_all_most", "1-1000"),
+        ({"retries": "3"}, "retries", "int"),
+        ({"retries": -1}, "retries", "0-100"),
+        ({"retry_backoff": "double"}, "retry_backoff", "fixed, exponential"),
+        ({"timeout": 0}, "timeout", "1-604800"),
+        ({"on_timeout": "kill", "timeout": 5}, "on_timeout", "choose isolation in a process"),
+        ({"isolation": "jail"}, "isolation", "thread, process"),
         ({"description": "x" * 300}, "description", "255"),
     ],
 )

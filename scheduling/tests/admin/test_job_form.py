@@ -4,6 +4,8 @@ import pytest
 from django.db import OperationalError
 
 from scheduling.database import configuration
+from scheduling.domain.job import Isolation, OnTimeout
+from scheduling.domain.retry import Backoff, Retry
 from scheduling.models import Fire, Item, Job
 from scheduling.tests.admin.conftest import again, errors_of, filled_in, post, saved, url
 
@@ -77,6 +79,16 @@ def test_the_field_a_cron_message_names_is_translated(admin_client):
         ({"strategy": "own", "strategy_path": "nowhere.mine"}, "'nowhere.mine' can't be imported"),
         ({"strategy": "own", "strategy_path": "a." * 100 + "b"}, "200 characters"),
         ({"misfire": "wild"}, "wild"),
+        ({"retries": 101}, "101 retries are outside 0-100"),
+        ({"retries": "often"}, "whole number"),
+        ({"retry_delay": 10**6}, "1000000 seconds are outside 0-604800"),
+        ({"retry_delay_most": 10**6}, "1000000 seconds are outside 0-604800"),
+        ({"retry_backoff": "wild"}, "wild"),
+        ({"timeout": 0}, "0 seconds are outside 1-604800"),
+        ({"timeout": 5, "on_timeout": "kill"}, "a thread cannot be killed"),
+        ({"isolation": "jail"}, "jail"),
+        ({"fire_all_most": 0}, "0 fire times are outside 1-1000"),
+        ({"fire_all_age": 10**9}, "1000000000 seconds are outside 1-31622400"),
         ({"cron": ""}, "is missing"),
         ({"cron": "0 0 3 * * ？"}, "write 0 0 3 * * ?"),
         ({"cron": "0 " * 200}, "255 characters"),
@@ -213,3 +225,14 @@ def test_a_database_that_gives_no_answer_is_said_and_nothing_is_half_saved(admin
     assert response.status_code == 503
     assert "database is locked" in response.content.decode()
     assert again(row).cron == "0 0 3 * * ?"
+
+
+def test_how_a_job_runs_and_is_attempted_again_is_saved_and_reaches_the_instances(admin_client):
+    row = saved()
+    typed = {"isolation": "process", "timeout": 30, "on_timeout": "kill", "retries": 3, "retry_delay": 5}
+    doubled = {"retry_backoff": "exponential", "retry_delay_most": 60, "retry_elsewhere": False}
+    post(admin_client, url("job", "change", row.pk), **typed, **doubled, fire_all_most=7, fire_all_age=600)
+    job = again(row).as_domain()
+    assert (job.isolation, job.timeout, job.on_timeout) == (Isolation.PROCESS, 30, OnTimeout.KILL)
+    assert job.retry == Retry(most=3, delay=5, backoff=Backoff.EXPONENTIAL, delay_most=60, elsewhere=False)
+    assert (job.fire_all_most, job.fire_all_age) == (7, 600)
