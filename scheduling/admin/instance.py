@@ -18,6 +18,7 @@ from scheduling.admin.states import icon, lines, state_cell
 from scheduling.admin.times import brief
 from scheduling.domain.instance import InstanceState
 from scheduling.models import Instance
+from scheduling.runtime.identity import SUPERVISOR
 
 SHOWN_JOBS = 12
 WORDS = {
@@ -126,7 +127,8 @@ class InstanceAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("declared by"))
     def declared_by(self, row: Instance) -> str:
-        return str(_("itself")) if row.died_by == row.id else row.died_by or "–"
+        known = {row.id: _("itself"), SUPERVISOR: _("its supervisor"), "": "–"}
+        return str(known.get(row.died_by, row.died_by))
 
 
 def _overview(row: Any) -> Overview:

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import os
 import secrets
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from deploy.daemons import began_at
 
 ROOT = Path(__file__).parents[2]
 LEDGER = "__import__('scheduling.database.ledger').database.ledger.DatabaseLedger()"
@@ -50,17 +53,41 @@ class Scheduler:
 
     @property
     def pid(self) -> int:
+        """Return the pid of its supervisor."""
         return self.process.pid
+
+    @property
+    def working_pid(self) -> int:
+        """Return the pid of its working process, which the instance's row has, too; 0 if there is none now."""
+        known = {pid for (pid,) in self._site.rows("SELECT pid FROM scheduling_instance WHERE died_at IS NULL")}
+        return max(children(self.pid) & known, default=0)
 
     def signal(self, number: int) -> None:
         self.process.send_signal(number)
+
+    def freeze(self) -> int:
+        """Stop both of its processes, as a host that stands still; return the pid of the one that works."""
+        working = eventually(lambda: self.working_pid, 30, "an instance is in the ledger")
+        for pid in (working, self.pid):
+            os.kill(pid, signal.SIGSTOP)
+        return int(working)
+
+    def thaw(self) -> None:
+        for pid in (self.pid, *children(self.pid)):
+            os.kill(pid, signal.SIGCONT)
 
     def wait(self, timeout: float = 90) -> int:
         return self.process.wait(timeout)
 
     def kill(self) -> None:
+        """Kill its supervisor; its working process ends with it."""
+        working = children(self.pid)
         self.process.kill()
         self.process.wait()
+        for pid in working:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+        eventually(lambda: not any(began_at(pid) for pid in working), 10, "the working process has ended")
 
 
 class Site:
@@ -177,6 +204,17 @@ def connect(address: str) -> Any:
         database=url.path[1:],
         charset="utf8mb4",
     )
+
+
+def children(pid: int) -> set[int]:
+    """Return the children of a process that have not ended."""
+    found = set()
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
+            if int(parent) == pid and state not in "ZX":
+                found.add(int(entry.name))
+    return found
 
 
 def eventually(holds: Callable[[], Any], timeout: float, what: str) -> Any:
