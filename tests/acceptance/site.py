@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from deploy.daemons import began_at
+from deploy.servers.nginx import children
 
 ROOT = Path(__file__).parents[2]
 LEDGER = "__import__('scheduling.database.ledger').database.ledger.DatabaseLedger()"
@@ -204,17 +205,6 @@ def connect(address: str) -> Any:
         database=url.path[1:],
         charset="utf8mb4",
     )
-
-
-def children(pid: int) -> set[int]:
-    """Return the children of a process that have not ended."""
-    found = set()
-    for entry in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
-            if int(parent) == pid and state not in "ZX":
-                found.add(int(entry.name))
-    return found
 
 
 def eventually(holds: Callable[[], Any], timeout: float, what: str) -> Any:
