@@ -4,12 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from scheduling.database.snapshot import Seen, read_snapshot
-from scheduling.database.threads import on_ledger_thread
 from scheduling.models import Instance
 
 
@@ -24,13 +22,11 @@ class Finding:
 def probe(host: str) -> Finding:
     """Look, by the database alone, whether the leader sees an instance of this host; never raises."""
     try:
-        return on_ledger_thread(lambda: _look(host))
+        return _look(host)
     except Exception as error:
         # A probe has to say something whatever happens.
         first = " ".join(str(error).split())[:200]
         return _unwell(_("the database gives no answer: %(error)s") % {"error": first or type(error).__name__})
-    finally:
-        connection.close()
 
 
 def _look(host: str) -> Finding:

@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,16 +40,29 @@ class Note:
 class Scheduler:
     """One `manage.py runscheduler`; `registry` is where it looks for the others, if not where they do."""
 
-    def __init__(self, site: "Site", *arguments: str, registry: str = "") -> None:
+    def __init__(
+        self,
+        site: "Site",
+        *arguments: str,
+        registry: str = "",
+        env: Mapping[str, str] | None = None,
+        new_session: bool = False,
+    ) -> None:
         self._site = site
         self._arguments = arguments
-        self._env = site.env | ({"REGISTRY_URL": registry} if registry else {})
+        self._env = site.env | (env or {}) | ({"REGISTRY_URL": registry} if registry else {})
+        self._new_session = new_session
         self.start()
 
     def start(self) -> None:
         with self._site.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*MANAGE, "runscheduler", *self._arguments], cwd=ROOT, env=self._env, stdout=log, stderr=log
+                [*MANAGE, "runscheduler", *self._arguments],
+                cwd=ROOT,
+                env=self._env,
+                stdout=log,
+                stderr=log,
+                start_new_session=self._new_session,
             )
 
     @property
@@ -135,9 +148,9 @@ class Site:
             f"JOIN scheduling_job j ON j.id = e.job_id WHERE j.name = '{job}' ORDER BY e.id"
         )
 
-    def scheduler(self, *arguments: str, registry: str = "") -> Scheduler:
+    def scheduler(self, *arguments: str, **how: Any) -> Scheduler:
         """Start one more `runscheduler`."""
-        self.schedulers.append(Scheduler(self, *arguments, registry=registry))
+        self.schedulers.append(Scheduler(self, *arguments, **how))
         return self.schedulers[-1]
 
     def close(self) -> None:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from scheduling.checks import connection_limit_warnings
 from scheduling.database.ledger import DatabaseLedger
+from scheduling.database.threads import on_ledger_thread
 from scheduling.domain.errors import LedgerUnavailable
 from scheduling.management.lifeline import Lifeline
 from scheduling.management.probe import probe
@@ -85,7 +86,7 @@ class Command(BaseCommand):
         self._work(workers, capacity, lifeline_at(supervised))
 
     def _check(self) -> None:
-        finding = probe(socket.gethostname())
+        finding = on_ledger_thread(lambda: probe(socket.gethostname()))
         self.stdout.write(finding.line)
         sys.exit(0 if finding.is_well else 1)
 
