@@ -47,8 +47,10 @@ def next_pause(previous: float | None, ran: float) -> float:
     return min(2 * previous, LONGEST_PAUSE)
 
 
-def exit_code(code: int) -> int:
-    """Return the exit code for what `os.waitstatus_to_exitcode` says, as a shell would."""
+def exit_code(code: int, *, asked: bool, registered: bool) -> int:
+    """Return what the supervisor exits with, for what `os.waitstatus_to_exitcode` says of its working process."""
+    if asked and code < 0 and not registered:
+        return DRAINED  # the signal met it before it had begun: nothing is left behind
     return code if code >= 0 else 128 - code
 
 
@@ -117,7 +119,7 @@ class Supervisor:
             began = time.monotonic()
             code = self._work()
             if code is not None:
-                return exit_code(code)
+                return code
             self._pause = next_pause(self._pause, time.monotonic() - began)
             logger.info("the next working process starts in %.0f s", self._pause)
             if self._is_asked_within(self._pause):
@@ -147,7 +149,8 @@ class Supervisor:
         ended = end_all(working.pid, self._spared, END_SECONDS)
         working.lifeline.close(END_SECONDS)
         registered = working.lifeline.registered
-        over = is_over(code, asked=self._asked, registered=registered is not None)
+        circumstances = {"asked": self._asked, "registered": registered is not None}
+        over = is_over(code, **circumstances)
         if registered:
             level = logging.WARNING if self._asked else logging.ERROR
             died = "instance %s: its working process, pid %s, %s"
@@ -155,7 +158,7 @@ class Supervisor:
             self._report(registered, ended)
         elif not over:
             logger.error("the working process, pid %s, %s before it was registered", working.pid, ending(code))
-        return code if over else None
+        return exit_code(code, **circumstances) if over else None
 
     def _report(self, registered: Registered, ended: bool) -> None:
         if ended:

@@ -39,7 +39,7 @@ def test_pauses_grow_to_half_a_minute_and_begin_anew_after_one_that_ran_for_a_mi
 @pytest.mark.parametrize(
     ("code", "exits_with", "words"),
     [
-        (0, 0, "ended with exit code 0"),
+        (1, 1, "ended with exit code 1"),
         (3, 3, "ended with exit code 3"),
         (-9, 137, "was ended by SIGKILL"),
         (-15, 143, "was ended by SIGTERM"),
@@ -47,8 +47,12 @@ def test_pauses_grow_to_half_a_minute_and_begin_anew_after_one_that_ran_for_a_mi
     ],
 )
 def test_how_a_process_ended_is_said_and_passed_on(code, exits_with, words):
-    assert exit_code(code) == exits_with
+    assert exit_code(code, asked=True, registered=True) == exits_with
     assert ending(code) == words
+
+
+def test_one_that_was_stopped_before_it_had_begun_has_left_nothing_behind():
+    assert exit_code(-15, asked=True, registered=False) == 0
 
 
 @pytest.fixture

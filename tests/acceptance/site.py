@@ -50,7 +50,7 @@ class Scheduler:
     ) -> None:
         self._site = site
         self._arguments = arguments
-        self._env = site.env | (env or {}) | ({"REGISTRY_URL": registry} if registry else {})
+        self._env = site.env | dict(env or {}) | ({"REGISTRY_URL": registry} if registry else {})
         self._new_session = new_session
         self.start()
 
@@ -94,7 +94,9 @@ class Scheduler:
         return self.process.wait(timeout)
 
     def kill(self) -> None:
-        """Kill its supervisor; its working process ends with it."""
+        """Kill its supervisor, if it runs; its working process ends with it."""
+        if self.process.poll() is not None:
+            return
         working = children(self.pid)
         self.process.kill()
         self.process.wait()

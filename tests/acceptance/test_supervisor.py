@@ -45,9 +45,8 @@ def site(tmp_path, kind):
         site = stack.enter_context(lend_site(tmp_path, server, registry or "database://"))
         change(site, "probe-hundred", "enabled = False")  # in the journal is what a test asks for, and nothing else
         yield site
-        left = {
-            pid for scheduler in site.schedulers for working in children(scheduler.pid) for pid in children(working)
-        }
+        running = [scheduler.pid for scheduler in site.schedulers if scheduler.process.poll() is None]
+        left = {pid for supervisor in running for working in children(supervisor) for pid in children(working)}
         site.close()
         for pid in left:
             with contextlib.suppress(ProcessLookupError):
@@ -192,6 +191,15 @@ def test_a_working_process_that_dies_again_and_again_is_started_with_growing_pau
 
 def stamp(line):
     return datetime.fromisoformat(line.split()[0]).timestamp()
+
+
+@pytest.mark.parametrize("kind", ["database"], indirect=True)
+def test_a_signal_before_anything_has_begun_leaves_nothing_behind(site):
+    scheduler = site.scheduler()
+    eventually(lambda: "supervises the working process" in site.log_text(), 30, "the working process is started")
+    scheduler.signal(signal.SIGTERM)
+    assert scheduler.wait(30) == 0
+    assert living(site) == set()
 
 
 def test_one_that_cannot_start_is_not_started_again(tmp_path):
