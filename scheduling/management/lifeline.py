@@ -43,13 +43,16 @@ class Lifeline:
         with contextlib.suppress(OSError):
             while self._line.recv(1):
                 pass
-        # On a thread of its own: where nobody reads the log any more, this one must not wait for it.
-        words = threading.Thread(target=logger.error, args=("the supervisor is gone: so is this process",), daemon=True)
-        words.start()
-        words.join(LAST_WORDS_SECONDS)
-        if os.getpgrp() == os.getpid():
-            os.killpg(0, signal.SIGKILL)
-        os.kill(os.getpid(), signal.SIGKILL)
+        try:
+            # On a thread of its own: where nobody reads the log any more, this one must not wait for it.
+            said = "the supervisor is gone: so is this process"
+            words = threading.Thread(target=logger.error, args=(said,), daemon=True)
+            words.start()
+            words.join(LAST_WORDS_SECONDS)
+        finally:
+            if os.getpgrp() == os.getpid():
+                os.killpg(0, signal.SIGKILL)
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 class SupervisorsEnd:
