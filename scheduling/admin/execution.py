@@ -51,7 +51,10 @@ class ExecutionAdmin(LedgerAdmin):
     list_filter = (ExecutionStateFilter, JobFilter)
     fieldsets = (
         (None, {"fields": ("state_shown", "outcome", "fire_shown", "item_shown", "late", "took")}),
-        (_("Where it ran"), {"fields": ("instance_shown", "attempt", "failures", "token", "due", "started", "finished")}),
+        (
+            _("Where it ran"),
+            {"fields": ("instance_shown", "attempt", "failures", "token", "due", "started", "finished")},
+        ),
         (_("What it said"), {"fields": ("progress", "message_shown")}),
     )
     readonly_fields = (

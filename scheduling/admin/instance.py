@@ -20,6 +20,7 @@ from scheduling.admin.times import brief
 from scheduling.domain import instance as registry
 from scheduling.domain.instance import Holding, InstanceState
 from scheduling.models import Instance
+from scheduling.runtime.identity import SUPERVISOR
 
 SHOWN_JOBS = 12
 WORDS = {
@@ -149,7 +150,8 @@ class InstanceAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("declared by"))
     def declared_by(self, row: Instance) -> str:
-        return str(_("itself")) if row.died_by == row.id else row.died_by or "–"
+        known = {row.id: _("itself"), SUPERVISOR: _("its supervisor"), "": "–"}
+        return str(known.get(row.died_by, row.died_by))
 
 
 def _overview(row: Any) -> Overview:

@@ -64,9 +64,15 @@ class DatabaseRegistry:
             raise SessionExpired(_("the session of instance %(instance)s has ended"), instance=self._id)
 
     def leave(self) -> None:
+        self.end_session(self._id)
+
+    def session_key(self) -> str:
+        return self._id
+
+    def end_session(self, key: str) -> None:
         with available():
-            Leadership.objects.filter(instance=self._id).update(instance="")
-            Registration.objects.filter(instance=self._id).delete()
+            Leadership.objects.filter(instance=key).update(instance="")
+            Registration.objects.filter(instance=key).delete()
 
     def cluster(self) -> Cluster:
         with available():

@@ -61,8 +61,14 @@ class MemoryRegistry:
             self._keep(self._store.sessions[self._id].instance)
 
     def leave(self) -> None:
+        self.end_session(self._id)
+
+    def session_key(self) -> str:
+        return self._id
+
+    def end_session(self, key: str) -> None:
         with self._store.lock:
-            self._store.sessions.pop(self._id, None)
+            self._store.sessions.pop(key, None)
             self._store.expire()
 
     def cluster(self) -> Cluster:

@@ -24,6 +24,12 @@ class Registry(Protocol):
     def leave(self) -> None:
         """End the session now, and with it the registration and the leadership."""
 
+    def session_key(self) -> str:
+        """Return what `end_session` needs to end this session; a secret."""
+
+    def end_session(self, key: str) -> None:
+        """End a session of another connection, whose process has ended; nothing happens if it is over."""
+
     def cluster(self) -> Cluster:
         """Return who is registered, who leads, what is published and who owns which item."""
 

@@ -9,6 +9,8 @@ from importlib import import_module
 from pathlib import Path
 
 ID_LENGTH = 64
+SUPERVISOR = "supervisor"
+"""Who declares a death that is no other instance: the one that started the instance, and saw it end."""
 
 
 def new_id() -> str:

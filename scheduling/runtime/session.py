@@ -19,11 +19,17 @@ AGAIN_SECONDS = 0.2
 
 
 class Session:
-    """A registration that is kept alive. Safe to use from the scheduling thread and from the one that beats."""
+    """A registration that is kept alive. Safe to use from the scheduling thread and from the one that beats.
 
-    def __init__(self, registry: Registry, clock: Callable[[], float]) -> None:
+    `tell` is told each registration: the instance's id, and what ends its session from elsewhere.
+    """
+
+    def __init__(
+        self, registry: Registry, clock: Callable[[], float], tell: Callable[[str, str], None] | None = None
+    ) -> None:
         self._registry = registry
         self._clock = clock
+        self._tell = tell
         self._proved_at = float("-inf")
 
     @property
@@ -36,6 +42,8 @@ class Session:
         sent_at = self._clock()
         self._registry.register(instance)
         self._proved_at = max(self._proved_at, sent_at)
+        if self._tell:
+            self._tell(instance.id, self._registry.session_key())
 
     def beat(self) -> None:
         """Ask the registry to keep the session; the lease counts from before the question."""

@@ -3,7 +3,7 @@
 import pytest
 from django.core.management import CommandError, call_command
 
-from scheduling.management.commands.runscheduler import this_instance
+from scheduling.management.working import this_instance
 
 
 @pytest.mark.parametrize("capacity", ["0", "-1", "1001"])

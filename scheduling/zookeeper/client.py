@@ -57,13 +57,15 @@ Ask = Callable[[KazooClient], Any]
 class GuardedClient:
     """One connection to an ensemble, made when it is first needed. Safe to use from several threads.
 
-    `wake` is called on kazoo's threads whenever the connection is lost or found.
+    `wake` is called on kazoo's threads whenever the connection is lost or found. `session_key` is the one of another
+    client, whose session this one goes on with.
     """
 
-    def __init__(self, address: Address, wake: Callable[[], None]) -> None:
+    def __init__(self, address: Address, wake: Callable[[], None], session_key: str = "") -> None:
         self.connections = 0
         """How many connections there have been: what was read over an older one is out of date."""
         self._address = address
+        self._begun = _client_id(session_key)
         self._wake = wake
         self._words = LastWords()
         self._negotiated = address.session_timeout
@@ -81,6 +83,13 @@ class GuardedClient:
         """Return the id of the session that requests are made in; None where there is none."""
         client_id = self._client.client_id if self._client else None
         return client_id[0] if client_id else None
+
+    @property
+    def session_key(self) -> str:
+        """Return what another client needs to go on with the session; nothing where there is none."""
+        client = self._client
+        # Not by its `client_id`, which is None for as long as the connection is lost.
+        return f"{client._session_id}:{client._session_passwd.hex()}" if client and client._session_id else ""
 
     def ask(self, request: Ask) -> Any:
         """Return the answer to one request; raise what a server says of a node, or `RegistryUnavailable`."""
@@ -155,6 +164,7 @@ class GuardedClient:
         client = KazooClient(
             hosts=address.hosts,
             timeout=address.session_timeout,
+            client_id=self._begun,
             handler=QuickHandler(),
             connection_retry=KazooRetry(max_tries=-1, delay=0.05, backoff=1.5, max_delay=1.0),
             logger=self._words.logger,
@@ -252,6 +262,11 @@ class QuickHandler(SequentialThreadingHandler):  # type: ignore[misc]
 
     def create_connection(self, *args: Any, timeout: float, **named: Any) -> Any:
         return super().create_connection(*args, timeout=min(timeout, CONNECT_SECONDS), **named)
+
+
+def _client_id(session_key: str) -> tuple[int, bytes] | None:
+    session, _colon, password = session_key.partition(":")
+    return (int(session), bytes.fromhex(password)) if session else None
 
 
 def _answer(pending: Any, deadline: float) -> Any:

@@ -39,6 +39,7 @@ class ZooKeeperRegistry:
     """One instance's session in an ensemble. `wake` is called on a foreign thread when the cluster may have changed."""
 
     def __init__(self, address: Address, wake: Callable[[], None]) -> None:
+        self._address = address
         self._root = address.namespace
         self._client = GuardedClient(address, wake)
         self._mirror = Mirror(self._client, self._root, FOLDERS, fresh="instances", wake=wake)
@@ -87,6 +88,17 @@ class ZooKeeperRegistry:
     def leave(self) -> None:
         self._id = ""
         self._client.close()
+
+    def session_key(self) -> str:
+        return self._client.session_key
+
+    def end_session(self, key: str) -> None:
+        ending = GuardedClient(self._address, wake=lambda: None, session_key=key)
+        try:
+            # Answered within that session, or, if it is over, within a new one.
+            ending.ask(lambda client: client.exists_async(self._root))
+        finally:
+            ending.close()
 
     # What all read
 

@@ -4,15 +4,19 @@ import contextlib
 import dataclasses
 import os
 import secrets
+import signal
 import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from deploy.daemons import began_at
+from deploy.servers.nginx import children
 
 ROOT = Path(__file__).parents[2]
 LEDGER = "__import__('scheduling.database.ledger').database.ledger.DatabaseLedger()"
@@ -36,31 +40,70 @@ class Note:
 class Scheduler:
     """One `manage.py runscheduler`; `registry` is where it looks for the others, if not where they do."""
 
-    def __init__(self, site: "Site", *arguments: str, registry: str = "") -> None:
+    def __init__(
+        self,
+        site: "Site",
+        *arguments: str,
+        registry: str = "",
+        env: Mapping[str, str] | None = None,
+        new_session: bool = False,
+    ) -> None:
         self._site = site
         self._arguments = arguments
-        self._env = site.env | ({"REGISTRY_URL": registry} if registry else {})
+        self._env = site.env | dict(env or {}) | ({"REGISTRY_URL": registry} if registry else {})
+        self._new_session = new_session
         self.start()
 
     def start(self) -> None:
         with self._site.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*MANAGE, "runscheduler", *self._arguments], cwd=ROOT, env=self._env, stdout=log, stderr=log
+                [*MANAGE, "runscheduler", *self._arguments],
+                cwd=ROOT,
+                env=self._env,
+                stdout=log,
+                stderr=log,
+                start_new_session=self._new_session,
             )
 
     @property
     def pid(self) -> int:
+        """Return the pid of its supervisor."""
         return self.process.pid
+
+    @property
+    def working_pid(self) -> int:
+        """Return the pid of its working process, which the instance's row has, too; 0 if there is none now."""
+        known = {pid for (pid,) in self._site.rows("SELECT pid FROM scheduling_instance WHERE died_at IS NULL")}
+        return max(children(self.pid) & known, default=0)
 
     def signal(self, number: int) -> None:
         self.process.send_signal(number)
+
+    def freeze(self) -> int:
+        """Stop both of its processes, as a host that stands still; return the pid of the one that works."""
+        working = eventually(lambda: self.working_pid, 30, "an instance is in the ledger")
+        for pid in (working, self.pid):
+            os.kill(pid, signal.SIGSTOP)
+        return int(working)
+
+    def thaw(self) -> None:
+        for pid in (self.pid, *children(self.pid)):
+            os.kill(pid, signal.SIGCONT)
 
     def wait(self, timeout: float = 90) -> int:
         return self.process.wait(timeout)
 
     def kill(self) -> None:
+        """Kill its supervisor, if it runs; its working process ends with it."""
+        if self.process.poll() is not None:
+            return
+        working = children(self.pid)
         self.process.kill()
         self.process.wait()
+        for pid in working:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+        eventually(lambda: not any(began_at(pid) for pid in working), 10, "the working process has ended")
 
 
 class Site:
@@ -107,9 +150,9 @@ class Site:
             f"JOIN scheduling_job j ON j.id = e.job_id WHERE j.name = '{job}' ORDER BY e.id"
         )
 
-    def scheduler(self, *arguments: str, registry: str = "") -> Scheduler:
+    def scheduler(self, *arguments: str, **how: Any) -> Scheduler:
         """Start one more `runscheduler`."""
-        self.schedulers.append(Scheduler(self, *arguments, registry=registry))
+        self.schedulers.append(Scheduler(self, *arguments, **how))
         return self.schedulers[-1]
 
     def close(self) -> None:

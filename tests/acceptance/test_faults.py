@@ -80,10 +80,10 @@ def test_an_instance_that_was_frozen_goes_on_under_a_new_id(tmp_path):
         eventually(lambda: len(owners(site, SECOND)) == 2, 30, "both own items")
         site.request("probe-second", 1)
         eventually(lambda: ends(site, "probe-second").count(("running", "")) == 4, 30, "all four items run")
-        frozen.signal(signal.SIGSTOP)
+        frozen.freeze()
         eventually(lambda: ends(site, "probe-second") == [("succeeded", "")] * 4, 40, "its items are taken over")
         assert sorted(row[3] for row in site.executions("probe-second")) == [1, 1, 2, 2]
-        frozen.signal(signal.SIGCONT)
+        frozen.thaw()
         eventually(
             lambda: len(instances(site)) == 3 and len(owners(site, SECOND)) == 2, 30, "it has joined under a new id"
         )

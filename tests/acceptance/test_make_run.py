@@ -16,6 +16,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from deploy.servers.nginx import children
 from deploy.servers.ports import free_port
 from tests.acceptance.browser import Browser
 from tests.acceptance.clone import copy_repository
@@ -231,7 +232,9 @@ def pid_that_runs(terminal, port):
 def end_with_ctrl_c(terminal, run, left):
     run.program.signal_group(signal.SIGINT)
     run.program.wait(30)
-    eventually(lambda: set(terminal.processes()) == {each.process.pid for each in left}, 5, "all of it has ended")
+    supervisors = {each.process.pid for each in left}
+    running = supervisors.union(*(children(pid) for pid in supervisors))
+    eventually(lambda: set(terminal.processes()) == running, 5, "all of it has ended")
     assert not any(Path(f"/proc/{pid}").exists() for pid in run.pids.values())
 
 

@@ -51,12 +51,7 @@ def test_killed_frozen_and_cut_off_in_turn_nothing_runs_twice_and_no_fire_time_i
         eventually(lambda: shares(site, 3), 30, "every scheduler owns its share")
         for scheduler, proxy in zip(schedulers, proxies, strict=True):
             struck(site, "killed", scheduler.kill, scheduler.start)
-            struck(
-                site,
-                "frozen",
-                lambda scheduler=scheduler: scheduler.signal(signal.SIGSTOP),
-                lambda scheduler=scheduler: scheduler.signal(signal.SIGCONT),
-            )
+            struck(site, "frozen", scheduler.freeze, scheduler.thaw)
             struck(site, "cut off", proxy.silence, proxy.speak)
         drain(schedulers)
     check_runs(site)

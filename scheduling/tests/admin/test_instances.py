@@ -101,6 +101,17 @@ def test_what_is_not_known_now_is_said_and_the_page_still_works(admin_client, ma
     assert why in admin_client.get(url("instance", "change", row.pk)).content.decode()
 
 
+@pytest.mark.parametrize(
+    ("by", "state", "words"),
+    [("a-1", "left", "itself"), ("b-2", "dead", "b-2"), ("supervisor", "dead", "its supervisor")],
+)
+def test_who_has_declared_the_end_of_an_instance_is_said(admin_client, by, state, words):
+    row = instance("a-1", died_at=NOON, died_by=by)
+    page = admin_client.get(url("instance", "change", row.pk)).content.decode()
+    assert f'<div class="readonly">{words}</div>' in page
+    assert f"is-{state}" in page
+
+
 def test_one_reading_serves_all_rows(admin_client, django_assert_max_num_queries):
     shown(*(running(f"a-{number}") for number in range(30)))
     for number in range(30):

@@ -108,6 +108,41 @@ class RegistrySuite:
             a.leave()
         ensemble.connect().leave()
 
+    def test_a_session_can_be_ended_from_elsewhere_by_its_key(self, ensemble: Ensemble) -> None:
+        a, b = ensemble.join("a"), ensemble.join("b")
+        ensemble.connect().end_session(a.session_key())
+        assert set(b.cluster().instances) == {"b"}
+
+    def test_one_that_ends_a_session_goes_on_with_its_own(self, ensemble: Ensemble) -> None:
+        a, b = ensemble.join("a"), ensemble.join("b")
+        b.end_session(a.session_key())
+        b.beat()
+        assert set(b.cluster().instances) == {"b"}
+
+    def test_a_session_that_is_over_may_be_ended_again(self, ensemble: Ensemble) -> None:
+        a, b = ensemble.join("a"), ensemble.join("b")
+        key = a.session_key()
+        a.leave()
+        for _ in range(2):
+            b.end_session(key)
+        assert set(b.cluster().instances) == {"b"}
+
+    def test_ending_the_session_of_the_leader_ends_its_leadership(self, ensemble: Ensemble) -> None:
+        a, b = ensemble.lead("a"), ensemble.join("b")
+        b.end_session(a.session_key())
+        assert b.cluster().leader is None
+        b.campaign()
+        assert b.cluster().leader == "b"
+
+    def test_registering_again_after_an_end_from_elsewhere_has_a_key_that_counts(self, ensemble: Ensemble) -> None:
+        a, b = ensemble.join("a"), ensemble.join("b")
+        b.end_session(a.session_key())
+        a.leave()
+        a.register(an_instance("a"))
+        assert set(b.cluster().instances) == {"a", "b"}
+        b.end_session(a.session_key())
+        assert set(b.cluster().instances) == {"b"}
+
     # Leadership
 
     def test_nobody_leads_until_one_campaigns(self, ensemble: Ensemble) -> None:

@@ -30,9 +30,9 @@ class WatchedRegistry(MemoryRegistry):
         super().__init__(world.ensemble)
         self.world = world
 
-    def leave(self):
-        self.world.ensemble.ended.add(self._id)
-        super().leave()
+    def end_session(self, key):
+        self.world.ensemble.ended.add(key)
+        super().end_session(key)
 
     def cluster(self):
         cluster = super().cluster()

@@ -4,11 +4,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from scheduling.domain.errors import RegistryUnavailable
 from scheduling.domain.job import Job, Misfire
 from scheduling.domain.trigger import CronTrigger, IntervalTrigger
 from scheduling.tests.ports.registry_suite import Ensemble, RegistrySuite
 from scheduling.tests.ports.stage import an_instance
-from scheduling.tests.zookeeper.sessions import Sessions
+from scheduling.tests.zookeeper.sessions import Sessions, eventually
 
 pytestmark = pytest.mark.acceptance
 
@@ -49,3 +50,20 @@ def test_one_whose_client_has_begun_a_new_session_is_not_shown_to_itself_until_i
     client.stop()
     client.close()
     a.beat()
+
+
+def test_a_key_outlives_the_connection_and_a_session_cannot_be_ended_while_nobody_answers(ensemble, zookeeper):
+    a = ensemble.join("a")
+    key = a.session_key()
+    zookeeper.kill()
+    try:
+        eventually(lambda: not a._client._client.connected, "the connection is lost")
+        assert a.session_key() == key
+        with pytest.raises(RegistryUnavailable):
+            ensemble.connect().end_session(key)
+    finally:
+        zookeeper.start()
+    eventually(lambda: a._client._client.connected, "the connection is back")
+    b = ensemble.connect()
+    b.end_session(key)
+    assert b.cluster().instances == {}

@@ -58,6 +58,16 @@ def test_what_a_user_creates_is_closed_to_everybody_else(guarded, register):
         register(f"zookeeper://{guarded.hosts}/closed")
 
 
+def test_a_session_of_a_user_is_ended_from_elsewhere(guarded, register):
+    url = f"zookeeper://me:{SECRET}@{guarded.hosts}/ended"
+    registry = register(url)
+    other = ZooKeeperRegistry(parse_address(url), wake=lambda: None)
+    assert set(other.cluster().instances) == {"a"}
+    other.end_session(registry.session_key())
+    assert other.cluster().instances == {}
+    other.leave()
+
+
 def test_a_wrong_password_is_an_outage_and_not_the_end(guarded, register):
     for _ in range(3):
         with pytest.raises(RegistryUnavailable):

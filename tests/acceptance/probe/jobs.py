@@ -2,9 +2,15 @@
 
 import os
 import random
+import signal
+import subprocess
+import sys
 import time
 
 from scheduling import Context, job
+
+if os.environ.get("PROBE_CRASHES") and "--supervised" in sys.argv:
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 @job("probe-hundred", cron="*/2 * * * * ?", sharding_total_count=100)
@@ -18,6 +24,15 @@ def hundred(context: Context) -> None:
 def hang(context: Context) -> None:
     note("start", context)
     time.sleep(3600)
+
+
+@job("probe-children", sharding_total_count=1)
+def children(context: Context) -> None:
+    """Start a child, and one that leaves the process group, and wait for them."""
+    both = [subprocess.Popen(["sleep", "3600"], start_new_session=away) for away in (False, True)]
+    note("start", context)
+    for child in both:
+        child.wait()
 
 
 @job("probe-fail", sharding_total_count=1)
