@@ -1,6 +1,5 @@
 """What every ledger does at an opening with what was opened before and not claimed: it applies the misfire policy."""
 
-
 import pytest
 
 from scheduling.domain.fire import ExecutionState, FireState, Reason
