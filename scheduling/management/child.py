@@ -3,6 +3,7 @@
 Importable before Django is set up: what needs it is imported by the functions that run afterwards.
 """
 
+import contextlib
 import ctypes
 import faulthandler
 import fcntl
@@ -13,6 +14,7 @@ import os
 import signal
 import threading
 from dataclasses import replace
+from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -28,6 +30,14 @@ from scheduling.runtime.slate import Slate
 
 _slates: list[Slate] = []
 """This child's slate: shared memory crosses only while a process is made, not with an attempt."""
+
+
+def work(memory: "ctypes.Array[ctypes.c_longlong]", pipe: Connection) -> None:
+    """Run one attempt after another, until the scheduler wants no more."""
+    prepare(memory)
+    with contextlib.suppress(EOFError):
+        while True:
+            pipe.send(serve(*pipe.recv()))
 
 
 def prepare(memory: "ctypes.Array[ctypes.c_longlong]") -> None:

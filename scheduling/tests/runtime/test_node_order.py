@@ -35,7 +35,7 @@ def noted(seen, name, method):
 
 def quick(actor):
     """Have handlers that have ended as soon as they are started."""
-    actor.workers.start = lambda *attempt: actor.workers.results.append(run(*attempt))
+    actor.workers.start = lambda *given: actor.workers.results.append(run(*given[:2], given[2].function))
     return actor
 
 
