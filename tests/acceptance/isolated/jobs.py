@@ -35,7 +35,7 @@ def fail(context: Context) -> None:
     raise Untold if context.item else ValueError("from a process: 失败")
 
 
-@job("isolated-cancelled", isolation="process", timeout=2)
+@job("isolated-cancelled", isolation="process", timeout=6)
 def cancelled(context: Context) -> str:
     context.progress(3, 10)
     while not context.cancelled:
