@@ -183,7 +183,8 @@ def test_a_commit_whose_answer_is_lost_has_been_done(stage: Stage, attempt: Atte
 @contextmanager
 def losing_the_answer_to_a_commit() -> Iterator[Event]:
     """Let the next commit there be done, and the connection break before it is answered."""
-    other, lost = connections[OTHER], Event()
+    lost = Event()
+    other: Any = connections[OTHER]
     commit = other._commit
 
     def commit_and_break() -> None:
@@ -191,10 +192,10 @@ def losing_the_answer_to_a_commit() -> Iterator[Event]:
         if not lost.is_set():
             lost.set()
             other.connection.close()
-            other.is_usable = lambda: False  # type: ignore[method-assign]
+            other.is_usable = lambda: False
             raise OperationalError(2013, "Lost connection to server during query")
 
-    other._commit = commit_and_break  # type: ignore[method-assign]
+    other._commit = commit_and_break
     try:
         yield lost
     finally:
