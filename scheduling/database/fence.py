@@ -91,7 +91,10 @@ class DatabaseFence:
 def _raise_to(attempt: Attempt, using: str) -> bool:
     """Move the item's row in this database to the attempt's token, and keep it locked; False if it is beyond that."""
     rows = Fence.objects.using(using).filter(job=attempt.job, item=attempt.item)
-    rows.get_or_create(job=attempt.job, item=attempt.item, defaults={"token": attempt.token})
+    if not rows.exists():
+        # Not an upsert every time: two that meet would deadlock on the row that is there.
+        row = Fence(job=attempt.job, item=attempt.item, token=attempt.token)
+        Fence.objects.using(using).bulk_create([row], ignore_conflicts=True)
     return bool(rows.filter(token__lte=attempt.token).update(token=attempt.token))
 
 

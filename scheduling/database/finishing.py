@@ -94,13 +94,13 @@ def _as_fields(end: End) -> dict[str, object]:
 def _verdicts(results: Sequence[Result]) -> dict[int, Verdict]:
     ids = [result.attempt.execution for result in results]
     by_result = Execution.objects.filter(id__in=ids, state__in=WRITTEN_BY_A_RESULT)
-    ended = dict(by_result.values_list("id", "token")) if ids else {}
-    return {
-        r.attempt.execution: (
-            Verdict.ALREADY_WRITTEN if ended.get(r.attempt.execution) == r.attempt.token else Verdict.NO_LONGER_YOURS
-        )
-        for r in results
+    rows = by_result.values_list("id", "token", "reason") if ids else ()
+    ends = {id: (token, reason) for id, token, reason in rows}
+    # By the reason, too: what was written when an attempt was cut off is not what its handler brings afterwards.
+    written = {
+        r.attempt.execution for r in results if ends.get(r.attempt.execution) == (r.attempt.token, r.reason or "")
     }
+    return {id: Verdict.ALREADY_WRITTEN if id in written else Verdict.NO_LONGER_YOURS for id in ids}
 
 
 def settle_fires(ids: Iterable[int] | None) -> int:

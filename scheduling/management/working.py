@@ -23,7 +23,7 @@ from scheduling.database.snapshot import read_snapshot
 from scheduling.database.threads import on_ledger_thread, on_worker_thread
 from scheduling.domain.errors import SchedulingError
 from scheduling.domain.instance import Instance
-from scheduling.management.child import prepare, serve
+from scheduling.management.child import work
 from scheduling.management.lifeline import Lifeline
 from scheduling.ports.registry import Registry
 from scheduling.runtime.executor import ThreadWorkers
@@ -57,7 +57,7 @@ class InstanceProcess:
         self._registry = registry = registry_at(registry_url(), wake=self._look_again)
         ledger = DatabaseLedger()
         self._session = Session(registry, clock, tell=lifeline.tell if lifeline else None)
-        self._processes = Processes(prepare=prepare, serve=serve)
+        self._processes = Processes(work)
         self._workers = ThreadWorkers(workers, enter=on_worker_thread, isolate=self._processes.run, wake=self._wake.set)
         self._membership = Membership(
             this_instance(capacity), ledger=ledger, registry=registry, session=self._session, clock=clock

@@ -34,7 +34,8 @@ def write_result(tables: Tables, result: Result, now: datetime) -> Verdict:
         tables.free(execution)
         _end(tables, execution, result, now)
         return Verdict.WRITTEN
-    written = execution.token == result.attempt.token and execution.state in WRITTEN_BY_A_RESULT
+    same = (execution.token, execution.reason) == (result.attempt.token, result.reason)
+    written = same and execution.state in WRITTEN_BY_A_RESULT
     return Verdict.ALREADY_WRITTEN if written else Verdict.NO_LONGER_YOURS
 
 

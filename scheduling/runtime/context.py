@@ -68,6 +68,12 @@ class Context:
         return self._attempt.token
 
     @property
+    def key(self) -> str:
+        """The same for every attempt of this execution, and for no other: what others may know it by."""
+        attempt = self._attempt
+        return f"{attempt.job}/{attempt.fire_time:%Y%m%dT%H%M%SZ}/{attempt.run}/{attempt.item}"
+
+    @property
     def cancelled(self) -> bool:
         """Should the handler stop? Nothing it writes through `atomic` or `once` would count any more."""
         return self._cancelled.is_set()

@@ -112,7 +112,7 @@ class ThreadWorkers:
             else:
                 result = self._enter(lambda: run(context, attempt, handler.function))
         except BaseException as error:
-            result = _failed(attempt, error)
+            result = failed(attempt, error)
         self._results.put(replace(result, took=time.monotonic() - began))
         self._wake()
 
@@ -124,7 +124,7 @@ def run(context: Context, attempt: Attempt, function: Callable[[Context], Any]) 
     except BadResult as error:
         return Result(attempt=attempt, state=ExecutionState.FAILED, reason=Reason.BAD_RESULT, message=str(error))
     except BaseException as error:
-        return _failed(attempt, error)
+        return failed(attempt, error)
     return Result(attempt=attempt, state=ExecutionState.SUCCEEDED, message=message)
 
 
@@ -143,7 +143,8 @@ def storable(text: str) -> str:
     return data[-MESSAGE_BYTES:].decode("utf-8", "ignore")
 
 
-def _failed(attempt: Attempt, error: BaseException) -> Result:
+def failed(attempt: Attempt, error: BaseException) -> Result:
+    """Return the result of an attempt that raised, with the traceback as its message."""
     try:
         text = "".join(traceback.format_exception(error))
     except Exception:

@@ -80,7 +80,8 @@ def job(
     the last `fire_all_age` seconds). A failed attempt is followed by up to `retries` others, `retry_delay` seconds
     later, which is the same each time (`retry_backoff` fixed) or doubled each time up to `retry_delay_most`
     (exponential). After `timeout` seconds the attempt has failed, and `on_timeout` tells the handler to stop (cancel)
-    or kills its process (kill). `isolation` is thread or process. `migrate` and `jobs sync` write the job's row.
+    or kills its process, with what that has started (kill). `isolation` is thread or process. `migrate` and
+    `jobs sync` write the job's row.
     """
     declared = {key: value for key, value in locals().items() if key != "name"}
 

@@ -1,135 +1,185 @@
 """Handlers in processes of their own: spawned, never forked, kept for the next attempt, and killed at a timeout."""
 
 import contextlib
+import ctypes
 import os
 import signal
-import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import TimeoutError as NotYet
-from multiprocessing import get_context
-from pathlib import Path
+from multiprocessing import get_context, resource_tracker
+from multiprocessing.connection import Connection, wait
+from multiprocessing.sharedctypes import RawArray
 from threading import Lock
-
-from pebble import ProcessExpired, ProcessFuture, ProcessPool
+from typing import Any
 
 from scheduling.domain.fire import Attempt, ExecutionState, Reason, Result
 from scheduling.domain.job import Job, OnTimeout
 from scheduling.runtime.context import Context
-from scheduling.runtime.slate import Slate
+from scheduling.runtime.slate import PLACES, Slate
 
 LOOK_SECONDS = 0.2
+START_SECONDS = 60.0
+"""How long a child may take before its handler begins; longer than any project takes to be set up."""
 
-Serve = Callable[[Attempt, str, str, str], Result]
-"""Runs an attempt in the child: attempt, name of its handler, id of its instance, path of its slate."""
+START_TRIES = 3
+"""One that was idle may have died."""
+
+SHIELDED = (signal.SIGINT, signal.SIGTERM)
+"""A terminal or a service manager sends them to all processes; the scheduler says what ends."""
+
+Work = Callable[[Any, Connection], None]
+"""What a child does: given the memory of its slate and a pipe, answer each (attempt, handler, instance) by a result."""
 
 
 class Processes:
-    """The children of one instance: at most one for each of its workers, each in a pool of its own.
+    """The children of one instance: at most one for each of its workers.
 
-    `prepare` and `serve` run in a child, and are importable before anything is set up there.
+    `work` runs in a child, and is importable before anything is set up there.
     """
 
-    def __init__(self, *, prepare: Callable[[], None], serve: Serve) -> None:
-        self._prepare = prepare
-        self._serve = serve
-        self._idle: list[ProcessPool] = []
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._children: set[Child] = set()
+        self._idle: list[Child] = []
         self._lock = Lock()
-        self._folder = tempfile.TemporaryDirectory(prefix="scheduling-")
 
     def run(self, context: Context, attempt: Attempt, job: Job) -> Result:
         """Run an attempt in a child and return its result, however it ended; its child has ended or is free by then."""
-        pool = self._lend()
-        path = str(Path(self._folder.name, f"{attempt.execution}-{attempt.token}"))
-        with contextlib.closing(Slate.new(path)) as slate:
-            try:
-                future = pool.schedule(self._serve, args=(attempt, job.handler, context.instance, path))
-                result = _Wait(context, job, slate).result(future)
-            except ProcessExpired as error:
-                pool.stop()
-                return _died(attempt, error.exitcode)
-            except _Killed:
-                pool.stop()
-                return _killed(attempt, job)
-            except BaseException:
-                pool.stop()
-                raise
-            finally:
-                os.unlink(path)
-        self._give_back(pool)
-        return result
+        for _try in range(START_TRIES):
+            if result := self._run_in(self._lend(), context, attempt, job):
+                return result
+        return _died(attempt, "ended before its handler began; the log says why")
 
     def close(self) -> None:
-        """End the children that are free."""
+        """End all children, also those whose handlers still run."""
         with self._lock:
-            idle, self._idle = self._idle, []
-        for pool in idle:
-            pool.stop()
-        self._folder.cleanup()
+            children = tuple(self._children)
+        for child in children:
+            child.kill()
+        for child in children:
+            child.end()
 
-    def _lend(self) -> ProcessPool:
+    def _run_in(self, child: "Child", context: Context, attempt: Attempt, job: Job) -> Result | None:
+        result = child.run(context, attempt, job)
+        if child.is_fit:
+            with self._lock:
+                self._idle.append(child)
+        else:
+            child.end()
+            with self._lock:
+                self._children.discard(child)
+        return result
+
+    def _lend(self) -> "Child":
         with self._lock:
             if self._idle:
                 return self._idle.pop()
+            child = Child(self._work)
+            self._children.add(child)
+            return child
+
+
+class Child:
+    """One process that runs one attempt after another, until one ends badly: then it is not `is_fit` for the next."""
+
+    def __init__(self, work: Work) -> None:
+        _shield_children()
+        memory = RawArray(ctypes.c_longlong, PLACES)
+        self._slate = Slate(memory)
         # Never forked: the registry's threads and locks must not come along.
-        return ProcessPool(max_workers=1, initializer=self._prepare, context=get_context("spawn"))
+        spawn = get_context("spawn")
+        self._pipe, theirs = spawn.Pipe()
+        self._process = spawn.Process(target=work, args=(memory, theirs))
+        self._process.start()
+        theirs.close()
+        self.is_fit = True
 
-    def _give_back(self, pool: ProcessPool) -> None:
-        with self._lock:
-            self._idle.append(pool)
+    def run(self, context: Context, attempt: Attempt, job: Job) -> Result | None:
+        """Run an attempt; None if the process has ended before its handler began."""
+        self._slate.wipe()
+        watch = _Watch(self._slate, context, job)
+        try:
+            self._pipe.send((attempt, job.handler, context.instance))
+            while not wait([self._pipe, self._process.sentinel], LOOK_SECONDS):
+                watch.carry()
+                if watch.is_over():
+                    return self._killed(attempt, job)
+            result: Result = self._pipe.recv()
+            self.is_fit = result.reason is not Reason.PROCESS_DIED
+            return result
+        except (EOFError, OSError):
+            return self._died(attempt)
+
+    def kill(self) -> None:
+        """Kill the process, and what its handler has started there."""
+        self._process.kill()
+        if pid := self._slate.pid():
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(pid, signal.SIGKILL)
+
+    def end(self) -> None:
+        """Kill the process, and wait until it has ended."""
+        self.kill()
+        self._process.join()
+
+    def _killed(self, attempt: Attempt, job: Job) -> Result:
+        self.is_fit = False
+        if self._slate.has_begun():
+            return _killed(attempt, job)
+        return _died(attempt, f"was killed: its handler had not begun after {START_SECONDS:g} s")
+
+    def _died(self, attempt: Attempt) -> Result | None:
+        self.is_fit = False
+        self._process.join()
+        return _died(attempt, _how(self._process.exitcode)) if self._slate.has_begun() else None
 
 
-class _Killed(Exception):
-    """The child was killed at its attempt's timeout."""
+def _shield_children() -> None:
+    """Let no signal that is sent to all processes end one that is being started from this thread: it inherits this.
+
+    The main thread takes the signals of this process. What starts multiprocessing's own helper would end the blocking.
+    """
+    resource_tracker.ensure_running()
+    signal.pthread_sigmask(signal.SIG_BLOCK, SHIELDED)
 
 
-class _Wait:
-    """Waits for one child: carries what is told between it and the context, and kills it when its time is over."""
+class _Watch:
+    """Watches one attempt: carries what is told between its child and the context, and tells when its time is over."""
 
-    def __init__(self, context: Context, job: Job, slate: Slate) -> None:
-        self._context = context
+    def __init__(self, slate: Slate, context: Context, job: Job) -> None:
         self._slate = slate
-        self._seconds = job.timeout if job.on_timeout is OnTimeout.KILL else None
-        self._kill_at = float("inf")
-        self._killed = False
+        self._context = context
+        self._seconds = job.timeout if job.timeout and job.on_timeout is OnTimeout.KILL else float("inf")
+        self._ends_at = time.monotonic() + START_SECONDS
+        self._has_begun = False
 
-    def result(self, future: "ProcessFuture[Result]") -> Result:
-        while True:
-            try:
-                return future.result(timeout=LOOK_SECONDS)
-            except NotYet:
-                self._carry()
-                self._look_at_time()
-            except ProcessExpired as error:
-                if self._killed:
-                    raise _Killed from error
-                raise
-
-    def _carry(self) -> None:
+    def carry(self) -> None:
         if self._context.cancelled:
             self._slate.cancel()
         if (made := self._slate.progress()) and made[0] <= made[1]:
             self._context.progress(*made)
 
-    def _look_at_time(self) -> None:
-        pid, now = self._slate.pid(), time.monotonic()
-        if pid is None or self._seconds is None:
-            return
-        self._kill_at = min(self._kill_at, now + self._seconds)
-        if now >= self._kill_at:
-            self._killed = True
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+    def is_over(self) -> bool:
+        """Is the time of the handler over, or that of a child to begin it?"""
+        now = time.monotonic()
+        if not self._has_begun and self._slate.has_begun():
+            self._has_begun, self._ends_at = True, now + self._seconds
+        return now >= self._ends_at
 
 
-def _died(attempt: Attempt, exitcode: int | None) -> Result:
-    how = f"was ended by {signal.Signals(-exitcode).name}" if exitcode and exitcode < 0 else f"ended with {exitcode}"
-    hint = " (out of memory?)" if exitcode == -signal.SIGKILL else ""
+def _how(code: int | None) -> str:
+    if code is None or code >= 0:
+        return f"ended with exit status {code} while it ran"
+    hint = " (out of memory?)" if code == -signal.SIGKILL else ""
+    return f"was ended by {signal.Signals(-code).name}{hint}"
+
+
+def _died(attempt: Attempt, how: str) -> Result:
     return Result(
         attempt=attempt,
         state=ExecutionState.FAILED,
         reason=Reason.PROCESS_DIED,
-        message=f"the handler's process {how}{hint}",
+        message=f"the handler's process {how}",
     )
 
 

@@ -86,8 +86,9 @@ class Results:
         written = self._finish()
         fires = {result.attempt.fire for result in self._unwritten}
         self._unwritten = []
-        # A fire of which something still runs here has not ended.
-        self._ledger.settle(fires - {attempt.fire for attempt in self._workers.running().values()})
+        # A fire of which something still runs here, and was not cut off, has not ended.
+        running = set(self._workers.running().values()) - self._attempts.tokens.keys()
+        self._ledger.settle(fires - {attempt.fire for attempt in running})
         for result, verdict in written:
             _log(result, verdict)
         return True

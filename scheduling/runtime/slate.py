@@ -1,59 +1,50 @@
-"""What a handler in a process of its own and the scheduler tell each other while it runs: a few numbers in a file."""
+"""What a child and the scheduler tell each other while a handler runs: a few numbers in memory that both see."""
 
-import mmap
-import os
-import struct
-from typing import Self
+import ctypes
 
-FIELDS = struct.Struct("=qqqqq")
-PID, CANCELLED, REPORTED, DONE, TOTAL = range(5)
+PLACES = 6
+PID, BEGUN, CANCELLED, REPORTED, DONE, TOTAL = range(PLACES)
 
 
 class Slate:
-    """One attempt's file, shared by two processes; each number is written by one of them alone."""
+    """One child's; each number is written by one side alone while an attempt runs. `memory` has `PLACES` places."""
 
-    def __init__(self, path: str) -> None:
-        with open(path, "r+b") as file:
-            self._memory = mmap.mmap(file.fileno(), FIELDS.size)
+    def __init__(self, memory: "ctypes.Array[ctypes.c_longlong]") -> None:
+        self._memory = memory
 
-    @classmethod
-    def new(cls, path: str) -> Self:
-        """Make an empty one."""
-        with open(path, "xb") as file:
-            file.write(bytes(FIELDS.size))
-        return cls(path)
-
-    def begin(self) -> None:
-        """Tell which process runs the handler."""
-        self._write(PID, os.getpid())
+    def sign(self, pid: int) -> None:
+        """Tell that the child, and the process group it leads, is there."""
+        self._memory[PID] = pid
 
     def pid(self) -> int | None:
-        """Return the process that runs the handler; None if it has not begun."""
-        return self._read(PID) or None
+        """Return the child, which leads a process group of the same number; None if it is not there yet."""
+        return self._memory[PID] or None
+
+    def wipe(self) -> None:
+        """Forget the last attempt."""
+        self._memory[BEGUN:] = [0] * (PLACES - BEGUN)
+
+    def begin(self) -> None:
+        """Tell that the handler is about to run."""
+        self._memory[BEGUN] = 1
+
+    def has_begun(self) -> bool:
+        """May the handler have run?"""
+        return bool(self._memory[BEGUN])
 
     def cancel(self) -> None:
         """Tell the handler that nothing it writes counts any more."""
-        self._write(CANCELLED, 1)
+        self._memory[CANCELLED] = 1
 
     def is_cancelled(self) -> bool:
         """Should the handler stop?"""
-        return bool(self._read(CANCELLED))
+        return bool(self._memory[CANCELLED])
 
     def report(self, done: int, total: int) -> None:
         """Tell how far the handler is."""
-        self._write(DONE, done)
-        self._write(TOTAL, total)
-        self._write(REPORTED, 1)
+        self._memory[DONE], self._memory[TOTAL] = done, total
+        self._memory[REPORTED] = 1
 
     def progress(self) -> tuple[int, int] | None:
-        """Return the last (done, total)."""
-        return (self._read(DONE), self._read(TOTAL)) if self._read(REPORTED) else None
-
-    def close(self) -> None:
-        self._memory.close()
-
-    def _read(self, place: int) -> int:
-        return int(FIELDS.unpack(self._memory[:])[place])
-
-    def _write(self, place: int, number: int) -> None:
-        self._memory[place * 8 : place * 8 + 8] = struct.pack("=q", number)
+        """Return the last (done, total); the one may be newer than the other."""
+        return (self._memory[DONE], self._memory[TOTAL]) if self._memory[REPORTED] else None

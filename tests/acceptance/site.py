@@ -109,14 +109,14 @@ class Scheduler:
 class Site:
     """The project on a database of its own, and on a registry."""
 
-    def __init__(self, folder: Path, server: str, registry: str) -> None:
+    def __init__(self, folder: Path, server: str, registry: str, settings: str) -> None:
         self.folder = folder
         self.log = folder / "log"
         self.journal = folder / "journal"
         self.journal.touch()
         self.schedulers: list[Scheduler] = []
         self.env = os.environ | {
-            "DJANGO_SETTINGS_MODULE": "tests.acceptance.settings",
+            "DJANGO_SETTINGS_MODULE": f"tests.acceptance.{settings}",
             "DATABASE_URL": new_database(folder, server),
             "REGISTRY_URL": registry,
             "PROBE_JOURNAL": str(self.journal),
@@ -184,9 +184,9 @@ class Site:
 
 
 @contextlib.contextmanager
-def site(folder: Path, server: str = "", registry: str = "database://") -> Iterator[Site]:
+def site(folder: Path, server: str = "", registry: str = "database://", settings: str = "settings") -> Iterator[Site]:
     """Lend a migrated site on the server that the tests run on, or another; its processes end with it."""
-    lent = Site(folder, server or os.environ["DATABASE_URL"], registry)
+    lent = Site(folder, server or os.environ["DATABASE_URL"], registry, settings)
     try:
         lent.manage("migrate", "--verbosity", "0")
         yield lent

@@ -5,6 +5,7 @@ import pytest
 SUITES = (
     "claiming_suite",
     "configuring_suite",
+    "cutting_off_suite",
     "fence_suite",
     "finishing_suite",
     "misfire_suite",
@@ -12,6 +13,7 @@ SUITES = (
     "race_suite",
     "registry_suite",
     "requesting_suite",
+    "retrying_suite",
     "settling_suite",
     "taking_over_suite",
 )

@@ -7,6 +7,25 @@ from scheduling.domain.fire import Attempt
 from scheduling.tests.ports.stage import Stage, succeeded
 
 
+class CheckSuite:
+    def test_an_attempt_that_holds_its_item_passes(self, stage: Stage) -> None:
+        (attempt,) = stage.run_all(stage.configure(), 30)
+        stage.fence.check(attempt)
+
+    def test_one_that_was_superseded_is_refused_and_its_successor_is_not(self, stage: Stage) -> None:
+        (attempt,) = stage.run_all(stage.configure(), 30)
+        current = stage.supersede(attempt)
+        with pytest.raises(NoLongerYours):
+            stage.fence.check(attempt)
+        stage.fence.check(current)
+
+    def test_one_that_has_finished_is_refused(self, stage: Stage) -> None:
+        (attempt,) = stage.run_all(stage.configure(), 30)
+        stage.ledger.finish([succeeded(attempt)])
+        with pytest.raises(NoLongerYours):
+            stage.fence.check(attempt)
+
+
 class AtomicSuite:
     def test_an_attempt_that_holds_its_item_may_write(self, stage: Stage) -> None:
         (attempt,) = stage.run_all(stage.configure(), 30)

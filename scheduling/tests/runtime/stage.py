@@ -70,6 +70,8 @@ class Stage:
         self.ensemble = MemoryEnsemble(self.clock)
         self.actors = {}
         self.ran = []
+        self.ran_on = []
+        self.fails = lambda context: False
 
     def clock(self):
         return self.seconds
@@ -80,6 +82,13 @@ class Stage:
     def configure(self, **fields):
         defaults = {"name": "job", "handler": "job", "trigger": IntervalTrigger(seconds=2, anchor=START)}
         self.ledger.configure(Job(**(defaults | fields)))
+
+    def run(self, context):
+        """Be the handler."""
+        self.ran.append((context.item, context.token))
+        self.ran_on.append((round(self.seconds, 1), context.instance))
+        if self.fails(context):
+            raise ValueError("it fails, as it should")
 
     def node(self, id, workers=8, ledger=None, tzdata="2026a"):
         """Start an instance; it ticks, and beats, whenever time passes."""
@@ -118,7 +127,7 @@ class Actor:
             ledger=ledger,
             fence=MemoryFence(stage.ledger),
             workers=workers,
-            handlers={"job": handler(lambda context: stage.ran.append((context.item, context.token)))},
+            handlers={"job": handler(stage.run)},
             clock=stage.clock,
             wall_clock=lambda: stage.now().timestamp() + self.clock_offset,
             new_id=lambda: next(self.ids),

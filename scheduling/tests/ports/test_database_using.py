@@ -1,0 +1,229 @@
+"""The fence on another database than the ledger's: a second SQLite file, or a second schema of the server."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from threading import Event
+from typing import Any
+
+import pytest
+from django.contrib.contenttypes.models import ContentType
+from django.db import OperationalError, connection, connections
+from pytest_django import DjangoDbBlocker
+
+from scheduling.domain.errors import NoLongerYours
+from scheduling.domain.fire import Attempt
+from scheduling.models import Fence, Marker
+from scheduling.ports.ledger import Ledger
+from scheduling.tests.ports.database_stage import database_stage, meanwhile, on_thread
+from scheduling.tests.ports.stage import SECONDS, Stage, succeeded
+
+pytestmark = pytest.mark.mariadb
+
+OTHER = "other"
+TABLES = (Fence, Marker, ContentType)
+
+
+@pytest.fixture(scope="module")
+def other_database(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """Make a second database of the same kind, with no tables but those that are used there."""
+    with django_db_blocker.unblock():
+        described = dict(connection.settings_dict)
+        if connection.vendor == "sqlite":
+            described["NAME"] = str(tmp_path_factory.mktemp("other") / "other.sqlite3")
+        else:
+            described["NAME"] = f"{described['NAME']}_other"
+            with connection.cursor() as cursor:
+                cursor.execute(f"CREATE DATABASE {described['NAME']} CHARACTER SET utf8mb4")
+        connections.settings[OTHER] = described
+        with connections[OTHER].schema_editor() as editor:
+            for model in TABLES:
+                editor.create_model(model)
+        yield
+        connections[OTHER].close()
+        if connection.vendor != "sqlite":
+            with connection.cursor() as cursor:
+                cursor.execute(f"DROP DATABASE {described['NAME']}")
+        del connections[OTHER], connections.settings[OTHER]
+
+
+@pytest.fixture
+def stage(other_database: None, transactional_db: None) -> Iterator[Stage]:
+    yield database_stage()
+    for model in TABLES:
+        # Not what Django does: it would look for rows that refer to these, in tables that are not there.
+        model._default_manager.using(OTHER).all()._raw_delete(OTHER)
+
+
+@pytest.fixture
+def attempt(stage: Stage) -> Attempt:
+    return stage.run_all(stage.configure(), 30)[0]
+
+
+def write(name: str) -> str:
+    ContentType.objects.using(OTHER).create(app_label="written", model=name)
+    return name
+
+
+def written() -> set[str]:
+    return set(ContentType.objects.using(OTHER).values_list("model", flat=True))
+
+
+def tokens() -> list[tuple[str, int, int]]:
+    return list(Fence.objects.using(OTHER).values_list("job", "item", "token"))
+
+
+def test_what_is_written_stays_with_its_token_in_that_database(stage: Stage, attempt: Attempt) -> None:
+    for name in ("one", "two"):
+        with stage.fence.atomic(attempt, using=OTHER):
+            write(name)
+    assert written() == {"one", "two"}
+    assert tokens() == [("cleanup", 0, attempt.token)]
+    assert not Fence.objects.exists()
+    assert not ContentType.objects.filter(app_label="written").exists()
+
+
+def test_an_attempt_that_has_lost_its_item_does_not_begin(stage: Stage, attempt: Attempt) -> None:
+    stage.ledger.finish([succeeded(attempt)])
+    with pytest.raises(NoLongerYours), stage.fence.atomic(attempt, using=OTHER):
+        pytest.fail("the block has begun")
+
+
+def test_an_older_attempt_writes_nothing_after_a_newer_one(stage: Stage, attempt: Attempt) -> None:
+    old, current = attempt, stage.supersede(attempt)
+    with stage.fence.atomic(current, using=OTHER):
+        write("by the newer")
+    with pytest.raises(NoLongerYours), believing(stage, old), stage.fence.atomic(old, using=OTHER):
+        write("by the older")
+    assert written() == {"by the newer"}
+    assert tokens() == [("cleanup", 0, current.token)]
+
+
+@contextmanager
+def believing(stage: Stage, attempt: Attempt) -> Iterator[None]:
+    """Let an attempt that has lost its item pass the look at the ledger, as if it had been frozen right after it."""
+    check, stage.fence.check = stage.fence.check, lambda attempt: None  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        stage.fence.check = check  # type: ignore[method-assign]
+
+
+def test_an_attempt_that_was_superseded_in_its_block_may_end_it_before_the_newer_one_writes(
+    stage: Stage, attempt: Attempt
+) -> None:
+    with stage.fence.atomic(attempt, using=OTHER):
+        current = meanwhile(lambda: stage.supersede(attempt))
+        write("by the older")
+    with stage.fence.atomic(current, using=OTHER):
+        write("by the newer")
+    assert written() == {"by the older", "by the newer"}
+
+
+def test_once_is_once_for_all_attempts_with_its_marker_there(stage: Stage, attempt: Attempt) -> None:
+    assert stage.fence.once(attempt, "pay", partial(write, "paid"), using=OTHER) == "paid"
+    current = stage.supersede(attempt)
+    assert stage.fence.once(current, "pay", partial(write, "paid again"), using=OTHER) is None
+    assert written() == {"paid"}
+    assert list(Marker.objects.using(OTHER).values_list("execution_id", "name")) == [(attempt.execution, "pay")]
+    assert not Marker.objects.exists()
+
+
+def test_once_is_once_also_for_one_that_was_frozen_before_its_first_write(stage: Stage, attempt: Attempt) -> None:
+    current = stage.supersede(attempt)
+    stage.fence.once(current, "pay", partial(write, "by the newer"), using=OTHER)
+    with believing(stage, attempt):
+        with pytest.raises(NoLongerYours):
+            stage.fence.once(attempt, "other", partial(write, "by the older"), using=OTHER)
+        with pytest.raises(NoLongerYours):
+            stage.fence.once(attempt, "pay", partial(write, "twice"), using=OTHER)
+    assert written() == {"by the newer"}
+
+
+def test_an_error_undoes_what_was_written_and_leaves_neither_marker_nor_token(stage: Stage, attempt: Attempt) -> None:
+    def fail() -> None:
+        write("before the error")
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        stage.fence.once(attempt, "pay", fail, using=OTHER)
+    assert (written(), tokens(), Marker.objects.using(OTHER).count()) == (set(), [], 0)
+
+
+def test_many_that_come_together_write_once(stage: Stage, attempt: Attempt) -> None:
+    def pay(_ledger: Ledger, name: str) -> Any:
+        return stage.fence.once(attempt, "pay", lambda: write(name), using=OTHER)
+
+    answers = [answer for answer in stage.together(pay, ["one", "two", "three", "four"]) if answer]
+    assert len(answers) == 1
+    assert written() == set(answers)
+
+
+def test_first_blocks_of_many_items_do_not_hinder_each_other(stage: Stage) -> None:
+    attempts = stage.run_all(stage.configure(sharding_total_count=6), 30)
+
+    def pay(_ledger: Ledger, attempt: Attempt) -> None:
+        stage.fence.once(attempt, "pay", lambda: write(str(attempt.item)), using=OTHER)
+
+    stage.together(pay, attempts)
+    assert written() == set("012345")
+    assert len(tokens()) == 6
+
+
+def test_a_commit_whose_answer_is_lost_has_been_done(stage: Stage, attempt: Attempt) -> None:
+    with losing_the_answer_to_a_commit() as lost:
+        assert stage.fence.once(attempt, "pay", partial(write, "paid"), using=OTHER) == "paid"
+    assert lost.is_set()
+    assert written() == {"paid"}
+
+
+@contextmanager
+def losing_the_answer_to_a_commit() -> Iterator[Event]:
+    """Let the next commit there be done, and the connection break before it is answered."""
+    lost = Event()
+    other: Any = connections[OTHER]
+    commit = other._commit
+
+    def commit_and_break() -> None:
+        commit()
+        if not lost.is_set():
+            lost.set()
+            other.connection.close()
+            other.is_usable = lambda: False
+            raise OperationalError(2013, "Lost connection to server during query")
+
+    other._commit = commit_and_break
+    try:
+        yield lost
+    finally:
+        del other._commit, other.is_usable
+
+
+def test_a_frozen_handler_keeps_nobody_from_taking_its_item(stage: Stage, attempt: Attempt) -> None:
+    computing, goes_on = Event(), Event()
+
+    def compute() -> None:
+        with stage.fence.atomic(attempt, using=OTHER):
+            computing.set()
+            goes_on.wait(SECONDS)
+            write("by the older")
+
+    with ThreadPoolExecutor(1) as pool:
+        frozen = pool.submit(on_thread, compute)
+        try:
+            assert computing.wait(SECONDS)
+            current = stage.supersede(attempt)
+            if connections[OTHER].features.has_select_for_update:
+                stage.fence.once(current, "pay", partial(write, "by the newer"), using=OTHER)
+        finally:
+            goes_on.set()
+        if connections[OTHER].features.has_select_for_update:
+            with pytest.raises(NoLongerYours):
+                frozen.result(SECONDS)
+            assert written() == {"by the newer"}
+        else:
+            frozen.result(SECONDS)
+            stage.fence.once(current, "pay", partial(write, "by the newer"), using=OTHER)
