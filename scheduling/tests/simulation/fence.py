@@ -44,6 +44,6 @@ class WatchedFence(MemoryFence):
             raise self.world.history.broken(EFFECT, f"{describe(attempt)} wrote under {attempt.token}, but {last}")
 
     def _check_once(self, attempt):
-        if attempt.execution in self.world.effects:
+        self.world.effects_of[attempt.execution] += 1
+        if self.world.effects_of[attempt.execution] > 1:
             raise self.world.history.broken(TWICE, f"{describe(attempt)} token {attempt.token}")
-        self.world.effects.add(attempt.execution)

@@ -61,7 +61,7 @@ class Machine:
         self.ambushes = {}
         self.cut = {}
         self.gone = self.frozen = self.ticking = self.draining = False
-        self.proved_at = -NEVER
+        self.proved_at = self.frozen_at = -NEVER
         self.restless = 0
         self.tick_at = self.beat_at = world.seconds
         self._ids = iter(f"{name}-{number}" for number in range(2, 999))
@@ -213,7 +213,7 @@ class Machine:
         if fault == f"crash {when}":
             self.die("crashed")
         if fault == f"freeze {when}":
-            self._freeze_here(self.world.random.choice((0.5, 2, 5.7, 6.2, 7)))
+            self._freeze_here(self.world.random.choice(self.world.freezes))
         if fault == f"slow {when}":
             self.world.history.note(self.name, "slow call")
             self.world.play(self.world.seconds + self.world.random.choice((0.3, 1.5, 3)))
@@ -221,6 +221,7 @@ class Machine:
 
     def _freeze_here(self, seconds):
         was_frozen, began = self.frozen, self.world.seconds
+        self.frozen_at = began
         self.frozen = True
         self.world.history.note(self.name, "frozen in a call", f"for {seconds} s")
         self.world.play(began + seconds)

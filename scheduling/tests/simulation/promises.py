@@ -102,7 +102,7 @@ def _ends(ends):
 def _check_effects(world, fire):
     for execution in fire.executions.values():
         done = execution.state is ExecutionState.SUCCEEDED and "once" in world.acts.get(execution.id, "")
-        if done and execution.id not in world.effects:
+        if done and not world.effects_of[execution.id]:
             raise world.history.broken(EFFECTS, f"{_named(fire)} item {execution.item}")
 
 

@@ -14,7 +14,7 @@ from scheduling.ports.memory_ledger import MemoryLedger
 from scheduling.ports.memory_registry import MemoryRegistry
 from scheduling.runtime.results import Results
 from scheduling.runtime.session import Session
-from scheduling.tests.simulation import fence, ledger, promises, registry, workers
+from scheduling.tests.simulation import accounts, fence, ledger, promises, registry, workers
 from scheduling.tests.simulation.history import Broken
 from scheduling.tests.simulation.ledger import WatchedLedger
 from scheduling.tests.simulation.world import play
@@ -104,7 +104,7 @@ def test_results_that_are_forgotten_when_their_write_fails_are_found(monkeypatch
         return [(result, verdicts[result.attempt.execution]) for result in results]
 
     monkeypatch.setattr(Results, "_finish", forgetful)
-    check_found(ledger.LOST)
+    check_found(ledger.PUT_BACK, accounts.COUNTED)
 
 
 def test_an_opening_that_was_decided_on_by_an_old_cursor_is_found(monkeypatch):

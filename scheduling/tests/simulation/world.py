@@ -1,6 +1,7 @@
 """One history: machines, people and faults on one virtual clock, until everything is mended and quiet again."""
 
 import logging
+from collections import Counter
 from contextlib import contextmanager
 from datetime import timedelta
 from heapq import heappop, heappush
@@ -38,13 +39,14 @@ class World:
         self.fence = WatchedFence(self)
         self.ensemble = WatchedEnsemble(self)
         self.faults = faults
+        self.freezes = (0.5, 2, 5.7, 6.2, 7)
         self.acts = {}
         self.requests = set()
-        self.effects = set()
+        self.effects_of = Counter()
         self.machines = []
         self.is_mended = False
         self._plan = []
-        self._steps = 0
+        self.steps = 0
         self.names = [f"job-{number}" for number in range(self.random.randint(1, 3))]
 
     def now(self):
@@ -53,8 +55,8 @@ class World:
 
     def later(self, seconds, act):
         """Let something happen."""
-        self._steps += 1
-        heappush(self._plan, (self.seconds + seconds, self._steps, act))
+        self.steps += 1
+        heappush(self._plan, (self.seconds + seconds, self.steps, act))
 
     def start_machine(self, handlers=None):
         """Start one more machine, unless there are many, or one that knows these handlers."""
@@ -132,10 +134,10 @@ class World:
             self._check_step()
 
     def _check_step(self):
-        self._steps += 1
+        self.steps += 1
         if self.history.violation:
             raise self.history.violation
-        if self._steps > STEPS:
+        if self.steps > STEPS:
             raise self.history.broken("time goes on", "the machines never rest")
 
 
