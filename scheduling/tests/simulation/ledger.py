@@ -23,7 +23,9 @@ BOUNDED = "no more is caught up with, and nothing older, than the job says"
 
 
 class WatchedLedger(MemoryLedger):
-    """`claimed_by` is execution → instance of those that may not be claimed again; `valid` is item → its execution and token.
+    """`claimed_by` is execution → instance of those that may not be claimed again.
+
+    `valid` is item → the execution and token that hold it.
 
     `tokens` is item → its last token, `eras` is job → the triggers it has had, and since when.
     """

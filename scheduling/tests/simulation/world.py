@@ -10,9 +10,9 @@ from random import Random
 from scheduling.domain.fire import FireState
 from scheduling.tests.runtime.stage import START
 from scheduling.tests.simulation import faults
+from scheduling.tests.simulation.acts import KINDS, a_quiet_act, an_act
 from scheduling.tests.simulation.fence import WatchedFence
 from scheduling.tests.simulation.history import History
-from scheduling.tests.simulation.acts import KINDS, a_quiet_act, an_act
 from scheduling.tests.simulation.jobs import HANDLERS, a_job, written
 from scheduling.tests.simulation.ledger import WatchedLedger
 from scheduling.tests.simulation.machine import NEVER, Machine
@@ -64,7 +64,9 @@ class World:
         if living < MACHINES_AT_MOST or handlers:
             name = f"m{len(self.machines)}"
             self.history.note(name, "started up")
-            handlers = handlers or self.random.choice((*[frozenset(HANDLERS)] * 4, *[frozenset({known}) for known in HANDLERS]))
+            handlers = handlers or self.random.choice(
+                (*[frozenset(HANDLERS)] * 4, *[frozenset({known}) for known in HANDLERS])
+            )
             self.machines.append(Machine(self, name, self.random.uniform(-0.01, 0.01), handlers))
 
     def act(self, attempt):
