@@ -12,8 +12,22 @@ CALLS = (
 """The faults of one call."""
 
 AMBUSHED = (
-    *("claim", "claim", "claim", "open", "finish", "take_over", "die", "assign", "assign", "publish", "register"),
-    *("once", "handler", "handler", "handler", "audit", "join", "joined", "beat"),
+    *(
+        "claim",
+        "claim",
+        "claim",
+        "open",
+        "finish",
+        "finish",
+        "cut_off",
+        "take_over",
+        "die",
+        "assign",
+        "assign",
+        "publish",
+        "register",
+    ),
+    *("once", "atomic", "handler", "handler", "handler", "handler", "audit", "release", "join", "joined", "beat"),
 )
 """Where an ambush waits: calls that change something, and the middle of a handler's transaction."""
 
@@ -157,6 +171,17 @@ def lost_opening(world, machine):
         each.ambushes["open"] = ("lost reply", lose_requests)
 
 
+def lost_result(world, machine):
+    """Let the answer to a result be lost."""
+    machine.ambushes["finish"] = ("lost reply", nothing)
+
+
+def frozen_handler(world, machine):
+    """Let whoever writes next through the fence freeze in the middle of it."""
+    for each in world.machines:
+        each.ambushes["handler"] = ("freeze before", nothing)
+
+
 def lose_requests(world, machine):
     # Not this one, which is on its way.
     world.later(0.001, lambda: world.is_mended or machine.cut.update(registry="request"))
@@ -169,7 +194,8 @@ ALSO = (*(nothing,) * 4, join, join, cut, edit)
 KINDS = (
     *(kill, freeze, cut, storm, storm, storm, storm, join, join, join, drain),
     *(ambush,) * 10,
-    *(race, race, late_proof, lost_opening),
+    *(race, race, late_proof, lost_opening, lost_result, lost_result),
+    *(frozen_handler, frozen_handler),
     *(freeze, cut, edit, edit, retire, request, request),
     *(kill_watched, kill_watched, step_clock, wipe, lose_quorum, restart_all),
 )

@@ -67,7 +67,7 @@ def test_a_fence_that_looks_only_at_the_start_is_found(monkeypatch):
         yield
 
     monkeypatch.setattr(MemoryFence, "atomic", atomic)
-    check_found(fence.EFFECT, first=280)
+    check_found(fence.EFFECT)
 
 
 def test_a_fence_without_markers_is_found(monkeypatch):
