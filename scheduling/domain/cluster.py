@@ -58,7 +58,7 @@ def taker(execution: LiveExecution, cluster: Cluster) -> str | None:
     """Return which instance claims an execution: the owner of its item, or whoever attempts it again elsewhere."""
     owner = cluster.assignments.get(execution.job, {}).get(execution.item)
     job = cluster.jobs.get(execution.job)
-    if job is None or not execution.failed_on or not job.retry.elsewhere:
+    if job is None or not execution.failed_on or not job.retry.moves:
         return owner
     return retried_by(execution.failed_on, owner, _able(job, cluster))
 

@@ -34,6 +34,14 @@ class Retry:
     delay_most: int = 3_600
     elsewhere: bool = True
 
+    @property
+    def moves(self) -> bool:
+        """Does another instance make the next attempt, if there is one?
+
+        Not once there are no retries any more: what waits then is left to the owner of its item.
+        """
+        return self.elsewhere and self.most > 0
+
     def delay_after(self, failures: int) -> timedelta | None:
         """Return how long to wait after this many failed attempts; None if there is no attempt left."""
         if failures > self.most:

@@ -254,7 +254,7 @@ class Node:
     def _retried(self) -> set[str]:
         """Return the jobs whose failed executions this instance may attempt again, whoever owns their items."""
         jobs = self._membership.cluster.jobs.values()
-        return {job.name for job in jobs if job.retry.most and job.retry.elsewhere and job.handler in self._handlers}
+        return {job.name for job in jobs if job.retry.moves and job.handler in self._handlers}
 
     def _takes(self, execution: LiveExecution) -> bool:
         return taker(execution, self._membership.cluster) == self._membership.instance.id

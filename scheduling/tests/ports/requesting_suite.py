@@ -26,6 +26,7 @@ class RequestingSuite:
         stage.configure()
         fires = {stage.ledger.request(JOB, key=7, asked_by="admin") for _ in range(2)}
         assert [row.fire for row in stage.probe.fires(JOB)] == list(fires)
+        assert len(fires) == 1
 
     def test_two_keys_in_one_second_are_two_fires(self, stage: Stage) -> None:
         stage.configure()

@@ -17,7 +17,7 @@ from scheduling.database.opening import OpeningBatch
 from scheduling.database.rows import Rows
 from scheduling.database.transactions import transact
 from scheduling.domain.errors import BrokenLedger
-from scheduling.domain.fire import Attempt, Result, Verdict
+from scheduling.domain.fire import Attempt, ExecutionState, Result, Verdict
 from scheduling.domain.misfire import Opening
 from scheduling.models import Item
 from scheduling.ports import memory_finishing, memory_ledger
@@ -27,6 +27,7 @@ from scheduling.ports.memory_tables import Tables
 from scheduling.tests.ports.database_stage import database_stage
 from scheduling.tests.ports.ledger_suite import LedgerSuite
 from scheduling.tests.ports.memory_stage import memory_stage
+from scheduling.tests.ports.seeding import is_red
 from scheduling.tests.ports.stage import SECONDS, Stage
 
 SUITE = LedgerSuite()
@@ -82,6 +83,20 @@ class TestInTheDatabase:
             monkeypatch.setattr(finishing, "still_holding", holding_under_any_token)
         assert is_red(SUITE.test_a_result_under_an_old_token_is_refused, stage) == seeded
 
+    def test_a_claim_that_does_not_ask_for_the_state(
+        self, stage: Stage, seeded: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        if seeded:
+            monkeypatch.setattr(claiming, "CLAIMABLE", tuple(ExecutionState))
+        assert is_red(SUITE.test_what_has_ended_cannot_be_claimed, stage) == seeded
+
+    def test_a_claim_that_does_not_ask_whether_its_instance_is_dead(
+        self, stage: Stage, seeded: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        if seeded:
+            monkeypatch.setattr(claiming, "check_alive", lambda by: None)
+        assert is_red(SUITE.test_a_dead_instance_claims_nothing, stage) == seeded
+
     def test_a_settle_inside_the_finishing_transaction(
         self, several_writers: None, stage: Stage, seeded: bool, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -98,14 +113,6 @@ class TestInTheDatabase:
         stage = database_stage(LedgerThatMovesTheCursorFirst if seeded else DatabaseLedger)
         test = SUITE.test_an_opening_that_fails_halfway_leaves_the_cursor_where_it_was_and_no_rows
         assert is_red(test, stage) == seeded
-
-
-def is_red(test: Callable[[Stage], None], stage: Stage) -> bool:
-    try:
-        test(stage)
-    except AssertionError:
-        return True
-    return False
 
 
 def holds_under_any_token(tables: Tables, attempt: Attempt) -> bool:

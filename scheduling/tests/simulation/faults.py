@@ -1,7 +1,9 @@
 """What is done to a cluster: drawn from the seed, planned before the history begins."""
 
+from datetime import timedelta
+
 from scheduling.domain.errors import SchedulingError
-from scheduling.tests.simulation.jobs import changed
+from scheduling.tests.simulation.jobs import changed, written
 
 CALLS = (
     *("crash before", "crash after", "freeze before", "freeze before", "freeze before", "freeze after"),
@@ -10,14 +12,34 @@ CALLS = (
 """The faults of one call."""
 
 AMBUSHED = (
-    *("claim", "claim", "claim", "open", "finish", "take_over", "die", "assign", "assign", "publish", "register"),
-    *("once", "handler", "handler", "handler", "audit", "join", "joined", "beat"),
+    *(
+        "claim",
+        "claim",
+        "claim",
+        "open",
+        "finish",
+        "finish",
+        "cut_off",
+        "take_over",
+        "die",
+        "assign",
+        "assign",
+        "publish",
+        "register",
+    ),
+    *("once", "atomic", "handler", "handler", "handler", "handler", "audit", "release", "join", "joined", "beat"),
 )
 """Where an ambush waits: calls that change something, and the middle of a handler's transaction."""
 
 
 def kill(world, machine):
     machine.die("killed")
+
+
+def kill_watched(world, machine):
+    """Kill a process whose supervisor lives."""
+    machine.die("killed under its supervisor")
+    world.later(world.random.choice((0.05, 0.3)), machine.report)
 
 
 def freeze(world, machine):
@@ -62,6 +84,35 @@ def calm_down(machine):
     machine.calm = 1.0
 
 
+def step_clock(world, machine):
+    """Let the ledger's clock jump."""
+    seconds = world.random.choice((*(-50, -50, 100, 100) * 2, 86_400))
+    world.clock_is_off += timedelta(seconds=seconds)
+    world.jumped_at = world.seconds
+    world.history.note("ledger", "clock jumped", f"by {seconds} s")
+
+
+def wipe(world, machine):
+    world.history.note("registry", "wiped")
+    world.ensemble.wipe()
+
+
+def lose_quorum(world, machine):
+    seconds = world.random.choice((2, 6, 12))
+    world.history.note("registry", "without quorum", f"for {seconds} s")
+    world.ensemble.lose_quorum()
+    world.later(seconds, world.ensemble.regain_quorum)
+
+
+def restart_all(world, machine):
+    """Let every machine drain, one after the other, and another take its place."""
+    world.history.note("people", "rolling restart")
+    living = [machine for machine in world.machines if not machine.gone]
+    for number, each in enumerate(living):
+        world.later(2 * number, lambda each=each: drain(world, each))
+        world.later(2 * number, world.start_machine)
+
+
 def drain(world, machine):
     world.history.note(machine.name, "draining")
     machine.drain()
@@ -77,9 +128,7 @@ def edit(world, machine):
     job = changed(world.random, row.job)
     if row.retired and world.random.random() < 0.5:
         return
-    world.history.note(
-        "people", "edited", f"{name}: {job.trigger} {job.sharding_total_count} {job.misfire} {job.enabled}"
-    )
+    world.history.note("people", "edited", f"{name}: {written(job)}")
     world.ledger.configure(job)
 
 
@@ -122,6 +171,17 @@ def lost_opening(world, machine):
         each.ambushes["open"] = ("lost reply", lose_requests)
 
 
+def lost_result(world, machine):
+    """Let the answer to a result be lost."""
+    machine.ambushes["finish"] = ("lost reply", nothing)
+
+
+def frozen_handler(world, machine):
+    """Let whoever writes next through the fence freeze in the middle of it."""
+    for each in world.machines:
+        each.ambushes["handler"] = ("freeze before", nothing)
+
+
 def lose_requests(world, machine):
     # Not this one, which is on its way.
     world.later(0.001, lambda: world.is_mended or machine.cut.update(registry="request"))
@@ -134,6 +194,8 @@ ALSO = (*(nothing,) * 4, join, join, cut, edit)
 KINDS = (
     *(kill, freeze, cut, storm, storm, storm, storm, join, join, join, drain),
     *(ambush,) * 10,
-    *(race, race, late_proof, lost_opening),
+    *(race, race, late_proof, lost_opening, lost_result, lost_result),
+    *(frozen_handler, frozen_handler),
     *(freeze, cut, edit, edit, retire, request, request),
+    *(kill_watched, kill_watched, step_clock, wipe, lose_quorum, restart_all),
 )

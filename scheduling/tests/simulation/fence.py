@@ -39,11 +39,11 @@ class WatchedFence(MemoryFence):
         self.world.history.note("fence", "effect", f"{describe(attempt)} token {attempt.token}")
         key = (attempt.job, attempt.item)
         ledger = self.world.ledger
-        if (ledger.valid.get(key), ledger.tokens[key]) != (attempt.execution, attempt.token):
-            last = f"execution {ledger.valid.get(key)} holds the item, the last token is {ledger.tokens[key]}"
+        if ledger.valid.get(key) != (attempt.execution, attempt.token):
+            last = f"{ledger.valid.get(key)} holds the item, the last token is {ledger.tokens[key]}"
             raise self.world.history.broken(EFFECT, f"{describe(attempt)} wrote under {attempt.token}, but {last}")
 
     def _check_once(self, attempt):
-        if attempt.execution in self.world.effects:
+        self.world.effects_of[attempt.execution] += 1
+        if self.world.effects_of[attempt.execution] > 1:
             raise self.world.history.broken(TWICE, f"{describe(attempt)} token {attempt.token}")
-        self.world.effects.add(attempt.execution)

@@ -6,11 +6,13 @@ from scheduling.runtime.membership import Membership
 from scheduling.runtime.node import Node
 from scheduling.runtime.session import BEATS_PER_SESSION, Session
 from scheduling.tests.runtime.stage import START, handler
+from scheduling.tests.simulation.ledger import SUPERVISOR
 from scheduling.tests.simulation.registry import WatchedRegistry
 from scheduling.tests.simulation.workers import VirtualWorkers
 
 NEVER = float("inf")
 PROOFS = ("register", "beat")
+DRAIN_SECONDS = 12
 TICK_SECONDS = 0.002
 """What a tick takes at least."""
 
@@ -35,9 +37,12 @@ class Wire:
         attribute = getattr(self._port, method)
         if not callable(attribute):
             return attribute
-        return lambda *args, **named: self._machine.call(
-            self._name, method, lambda: attribute(*args, **named), self._error
-        )
+
+        def call(*args, **named):
+            return self._machine.call(self._name, method, lambda: attribute(*args, **named), self._error)
+
+        setattr(self, method, call)
+        return call
 
 
 class Machine:
@@ -47,15 +52,16 @@ class Machine:
     `cut` is port → what is lost on the way to it or back, `proved_at` when the last answered proof of life was sent.
     """
 
-    def __init__(self, world, name, drift):
+    def __init__(self, world, name, drift, handlers):
         self.world = world
         self.name = name
+        self.handlers = handlers
         self.drift = drift
         self.calm = 1.0
         self.ambushes = {}
         self.cut = {}
         self.gone = self.frozen = self.ticking = self.draining = False
-        self.proved_at = -NEVER
+        self.proved_at = self.frozen_at = -NEVER
         self.restless = 0
         self.tick_at = self.beat_at = world.seconds
         self._ids = iter(f"{name}-{number}" for number in range(2, 999))
@@ -69,14 +75,14 @@ class Machine:
         self.workers = VirtualWorkers(self, world.random.choice((1, 2, 8)))
         self.session = Session(registry, self.clock)
         zones = world.random.choice(("2025b", "2026a", "2026a", "2026a"))
-        instance = Instance(id=id, host=self.name, pid=1, started_at=START, handlers=frozenset({"work"}), tzdata=zones)
+        instance = Instance(id=id, host=self.name, pid=1, started_at=START, handlers=self.handlers, tzdata=zones)
         self.membership = Membership(instance, ledger=ledger, registry=registry, session=self.session, clock=self.clock)
         self.node = Node(
             membership=self.membership,
             ledger=ledger,
             fence=Wire(self, "ledger", world.fence, LedgerUnavailable),
             workers=self.workers,
-            handlers={"work": handler(lambda context: None)},
+            handlers={name: handler(lambda context: None) for name in self.handlers},
             clock=self.clock,
             wall_clock=lambda: world.now().timestamp(),
             new_id=lambda: next(self._ids),
@@ -116,10 +122,24 @@ class Machine:
             self.world.history.note(self.name, how)
         self.gone = True
 
+    def report(self):
+        """Let the supervisor say that the process has ended, close its session, and start another."""
+        self.world.ledger.die(self.id, by=SUPERVISOR)
+        self.world.ensemble.end(self.id)
+        self.world.start_machine()
+
     def drain(self):
-        """Ask it to end in order."""
+        """Ask it to end in order, within a while."""
         self.draining = True
         self.tick_at = self.world.seconds
+        self.world.later(DRAIN_SECONDS, lambda: self.die("left behind what ran"))
+
+    def runs_on(self, key):
+        """Does a handler of this item run here, started by an instance that is not dead?"""
+        if self.gone:
+            return False
+        attempts = (started.attempt for started in self.workers.started.values() if not started.is_dead)
+        return any((attempt.job, attempt.item) == key for attempt in attempts)
 
     def _beat(self):
         self.beat_at = self.world.seconds + self.timeout / BEATS_PER_SESSION
@@ -153,11 +173,15 @@ class Machine:
         """Let a call to a port meet its fault, or none."""
         fault = self._fault(method) if self.calm < 1.0 or self.ambushes else None
         sent_at = self.world.seconds
-        self._meet(fault, "before")
-        self._lose("request", port, method, fault, error)
+        if fault or self.cut:
+            self._meet(fault, "before")
+            self._lose("request", port, method, fault, error)
+        if port == "registry" and not self.world.ensemble.has_quorum:
+            raise error("there is no quorum")
         answer = act()
-        self._meet(fault, "after")
-        self._lose("reply", port, method, fault, error)
+        if fault or self.cut or self.gone:
+            self._meet(fault, "after")
+            self._lose("reply", port, method, fault, error)
         if method in PROOFS:
             self.proved_at = max(self.proved_at, sent_at)
         return answer
@@ -190,7 +214,7 @@ class Machine:
         if fault == f"crash {when}":
             self.die("crashed")
         if fault == f"freeze {when}":
-            self._freeze_here(self.world.random.choice((0.5, 2, 5.7, 6.2, 7)))
+            self._freeze_here(self.world.random.choice(self.world.freezes))
         if fault == f"slow {when}":
             self.world.history.note(self.name, "slow call")
             self.world.play(self.world.seconds + self.world.random.choice((0.3, 1.5, 3)))
@@ -198,6 +222,7 @@ class Machine:
 
     def _freeze_here(self, seconds):
         was_frozen, began = self.frozen, self.world.seconds
+        self.frozen_at = began
         self.frozen = True
         self.world.history.note(self.name, "frozen in a call", f"for {seconds} s")
         self.world.play(began + seconds)

@@ -4,6 +4,7 @@ from collections import Counter
 from datetime import timedelta
 
 from scheduling.domain.fire import ExecutionState, FireState
+from scheduling.tests.simulation.accounts import TIMEOUT
 from scheduling.tests.simulation.jobs import SECOND, fire_times
 
 ACCOUNTED = "every fire time is accounted for, once"
@@ -26,6 +27,7 @@ def check(world):
         _check_effects(world, fire)
         _check_settled(world, fire)
     _check_held(world)
+    _check_timeouts(world)
     for name in world.names:
         _check_owned(world, name)
 
@@ -79,6 +81,8 @@ def _check_whole(world, fire):
         raise world.history.broken(WHOLE, f"{_named(fire)} has {sorted(fire.executions)}, not {sorted(items)}")
     if fire.state is FireState.OPEN or fire.missed_count:
         return
+    if any(execution.id in world.ledger.tables.live for execution in fire.executions.values()):
+        raise world.history.broken(WHOLE, f"{_named(fire)} is {fire.state}, and something of it goes on")
     ends = Counter(execution.state for execution in fire.executions.values())
     if fire.state not in _ends(ends):
         raise world.history.broken(WHOLE, f"{_named(fire)} is {fire.state}: {dict(ends)}")
@@ -97,8 +101,8 @@ def _ends(ends):
 
 def _check_effects(world, fire):
     for execution in fire.executions.values():
-        done = execution.state is ExecutionState.SUCCEEDED and world.acts.get(execution.id) == "once"
-        if done and execution.id not in world.effects:
+        done = execution.state is ExecutionState.SUCCEEDED and "once" in world.acts.get(execution.id, "")
+        if done and not world.effects_of[execution.id]:
             raise world.history.broken(EFFECTS, f"{_named(fire)} item {execution.item}")
 
 
@@ -122,8 +126,9 @@ def _check_held(world):
 
 
 def _check_owned(world, name):
-    living = {machine.id for machine in world.machines if not machine.gone and not machine.draining}
     owners, row = world.ensemble.assignments.get(name, {}), world.ledger.tables.jobs[name]
+    able = [machine for machine in world.machines if row.job.handler in machine.handlers]
+    living = {machine.id for machine in able if not machine.gone and not machine.draining}
     wanted = set() if row.retired else set(range(row.job.sharding_total_count))
     below = {item for item in owners if item < row.job.sharding_total_count}
     if below != wanted or not set(owners.values()) <= living:
@@ -132,6 +137,15 @@ def _check_owned(world, name):
     shares = [list(owners.values()).count(id) for id in living]
     if not row.retired and max(shares) - min(shares) > 1:
         raise world.history.broken(OWNED, f"{name}: {owners}")
+
+
+def _check_timeouts(world):
+    for machine in (machine for machine in world.machines if not machine.gone):
+        for started in machine.workers.started.values():
+            attempt, timeout = started.attempt, started.job.timeout
+            holds = world.ledger.valid.get((attempt.job, attempt.item)) == (attempt.execution, attempt.token)
+            if holds and timeout and world.seconds > started.began_at + timeout + LATE.total_seconds():
+                raise world.history.broken(TIMEOUT, f"{attempt.job} item {attempt.item} holds its item since then")
 
 
 def _named(fire):

@@ -3,10 +3,7 @@
 from contextlib import contextmanager
 from dataclasses import replace
 
-import pytest
-
 from scheduling.domain.fire import ExecutionState
-from scheduling.domain.misfire import Opening
 from scheduling.ports.ledger import DEFAULT
 from scheduling.ports.memory_fence import MemoryFence
 from scheduling.ports.memory_finishing import take_back
@@ -14,24 +11,9 @@ from scheduling.ports.memory_ledger import MemoryLedger
 from scheduling.ports.memory_registry import MemoryRegistry
 from scheduling.runtime.results import Results
 from scheduling.runtime.session import Session
-from scheduling.tests.simulation import fence, ledger, promises, registry, workers
-from scheduling.tests.simulation.history import Broken
+from scheduling.tests.simulation import accounts, fence, ledger, promises, registry, workers
 from scheduling.tests.simulation.ledger import WatchedLedger
-from scheduling.tests.simulation.world import play
-
-SEEDS = 150
-
-
-def check_found(*promises, first=0):
-    """Play histories from a first seed until one breaks one of these promises."""
-    for seed in range(first, first + SEEDS):
-        try:
-            play(seed)
-        except Broken as error:
-            assert any(promise in str(error) for promise in promises)
-            assert f"seed {seed}: " in str(error)
-            return
-    pytest.fail(f"{SEEDS} histories, and nothing was found")
+from scheduling.tests.simulation.seeding import check_found
 
 
 def test_a_claim_without_compare_and_set_is_found(monkeypatch):
@@ -104,12 +86,7 @@ def test_results_that_are_forgotten_when_their_write_fails_are_found(monkeypatch
         return [(result, verdicts[result.attempt.execution]) for result in results]
 
     monkeypatch.setattr(Results, "_finish", forgetful)
-    check_found(ledger.LOST)
-
-
-def test_an_opening_that_was_decided_on_by_an_old_cursor_is_found(monkeypatch):
-    monkeypatch.setattr(Opening, "follows", lambda self, counted_to: counted_to < self.counted_to)
-    check_found(promises.ACCOUNTED, first=80)  # a rare one
+    check_found(ledger.PUT_BACK, accounts.COUNTED)
 
 
 def test_a_cursor_that_moves_without_its_fire_is_found(monkeypatch):

@@ -10,7 +10,7 @@ import pytest
 
 from scheduling.tests.simulation.world import play
 
-FIRSTS = range(0, 60, 10)
+FIRSTS = range(0, 150, 10)
 
 
 @cache
@@ -29,7 +29,8 @@ def test_the_histories_meet_every_fault_and_what_follows_from_it():
     happened = (
         *("crashed", "killed", "frozen", "frozen in a call", "slow call", "cut off", "lost request", "lost reply"),
         *("declared dead", "taken over", "put back", "refused", "already written", "no longer yours", "effect"),
-        *("elected", "drained", "edited", "retired", "requested"),
+        *("elected", "drained", "edited", "retired", "requested", "waits", "cut off at timeout", "clock jumped"),
+        *("wiped", "without quorum", "killed under its supervisor", "rolling restart", "left behind what ran"),
     )
     assert not {kind for kind in happened if not counts[kind]}
     assert counts["claimed"] > 1000

@@ -1,6 +1,8 @@
-"""Workers in virtual time: each handler takes a while, some raise, some write through the fence."""
+"""Workers in virtual time: handlers take a while, fail, hang, die, and write through the fence."""
 
+from scheduling.domain.fire import ExecutionState
 from scheduling.runtime.executor import run
+from scheduling.tests.simulation.acts import died, is_killed_at_timeout, killed
 from scheduling.tests.simulation.ledger import describe
 
 LEASE = "no handler starts after the lease"
@@ -9,15 +11,37 @@ NEVER = float("inf")
 
 
 class Started:
-    """A handler that runs: when it acts, and when it ends."""
+    """A handler that runs: what it does when, when it ends, and as which instance it was started."""
 
-    def __init__(self, context, attempt, act, acts_at, ends_at):
+    def __init__(self, world, context, attempt, job, act):
+        now = world.seconds
+        self.world = world
         self.context = context
         self.attempt = attempt
-        self.act = act
-        self.next_at = acts_at
-        self.ends_at = ends_at
+        self.job = job
+        self.began_at = now
+        self.instance = context.instance
+        self.steps = [[now + after, step] for after, step in act.steps]
+        self.ends_at = now + act.ends_after
+        self.killed_at = now + job.timeout if is_killed_at_timeout(job) else NEVER
+        self.is_waiting = False
         self.result = None
+
+    @property
+    def is_dead(self):
+        """Is the instance dead that started it?"""
+        return self.instance in self.world.ledger.deaths
+
+    @property
+    def next_at(self):
+        if self.is_waiting:
+            return NEVER
+        return min(self.killed_at, self.steps[0][0] if self.steps else self.ends_at)
+
+    def delay(self, seconds):
+        self.ends_at += seconds
+        for step in self.steps:
+            step[0] += seconds
 
 
 class VirtualWorkers:
@@ -36,10 +60,10 @@ class VirtualWorkers:
     def start(self, context, attempt, handler, job):
         self._check_lease(attempt)
         self._check_overlap(attempt)
-        now, (act, acts_after, ends_after) = self.world.seconds, self.world.handler(attempt)
-        self.world.history.note(self.machine.name, "started", f"{describe(attempt)} token {attempt.token} {act}")
-        self.world.begun.add((attempt.execution, attempt.token))
-        self.started[attempt.execution] = Started(context, attempt, act, now + acts_after, now + ends_after)
+        act = self.world.act(attempt)
+        self.world.history.note(self.machine.name, "started", f"{describe(attempt)} token {attempt.token} {act.kind}")
+        self.world.ledger.begin(attempt, job)
+        self.started[attempt.execution] = Started(self.world, context, attempt, job, act)
 
     def running(self):
         return {execution: started.attempt for execution, started in self.started.items()} | {
@@ -60,34 +84,49 @@ class VirtualWorkers:
 
     def next_at(self):
         """Return when the next handler acts or ends."""
-        return min((started.next_at for started in self.started.values()), default=NEVER)
+        return min((started.next_at for started in self.started.values()), default=NEVER) if self.started else NEVER
 
     def go_on(self):
         """Let the handler whose time comes first act, or end."""
         execution, started = min(self.started.items(), key=lambda each: each[1].next_at)
-        if started.result is None:
-            started.next_at = NEVER  # it may meet a fault, so that time goes on in the middle of it
-            started.result = run(started.context, started.attempt, lambda context: self._handle(context, started.act))
-            self.machine.check_alive()
-            started.next_at = max(started.ends_at, self.world.seconds)
+        if started.killed_at <= self.world.seconds:
+            self._end(execution, killed(started.attempt))
+        elif started.steps:
+            self._take_step(execution, started)
         else:
-            del self.started[execution]
-            self.results.append(started.result)
+            self._end(execution, started.result or run(started.context, started.attempt, lambda context: None))
 
     def delay(self, seconds):
         """Let every handler take longer, as the process was frozen."""
         for started in self.started.values():
-            started.next_at += seconds
-            started.ends_at += seconds
+            started.delay(seconds)
 
-    def _handle(self, context, act):
-        if act == "raises":
+    def _take_step(self, execution, started):
+        _, step = started.steps.pop(0)
+        if step == "dies":
+            self._end(execution, died(started.attempt))
+            return
+        started.is_waiting = True  # it may meet a fault, so that time goes on in the middle of it
+        result = run(started.context, started.attempt, lambda context: self._handle(context, step))
+        self.machine.check_alive()
+        started.is_waiting = False
+        if result.state is not ExecutionState.SUCCEEDED:
+            started.steps, started.result = [], result
+
+    def _handle(self, context, step):
+        if step == "raises":
             raise ValueError("as it should")
-        if act == "once":
+        if step == "check":
+            context.check()
+        if step == "once":
             context.once("mark", self.machine.stumble)
-        if act == "atomic":
+        if step == "atomic":
             with context.atomic():
                 self.machine.stumble()
+
+    def _end(self, execution, result):
+        del self.started[execution]
+        self.results.append(result)
 
     def _check_overlap(self, attempt):
         if any((other.job, other.item) == (attempt.job, attempt.item) for other in self.running().values()):

@@ -1,6 +1,7 @@
 """One history: machines, people and faults on one virtual clock, until everything is mended and quiet again."""
 
 import logging
+from collections import Counter
 from contextlib import contextmanager
 from datetime import timedelta
 from heapq import heappop, heappush
@@ -9,19 +10,19 @@ from random import Random
 from scheduling.domain.fire import FireState
 from scheduling.tests.runtime.stage import START
 from scheduling.tests.simulation import faults
+from scheduling.tests.simulation.acts import KINDS, a_quiet_act, an_act
 from scheduling.tests.simulation.fence import WatchedFence
 from scheduling.tests.simulation.history import History
-from scheduling.tests.simulation.jobs import a_job
+from scheduling.tests.simulation.jobs import HANDLERS, a_job, written
 from scheduling.tests.simulation.ledger import WatchedLedger
 from scheduling.tests.simulation.machine import NEVER, Machine
 from scheduling.tests.simulation.promises import check
 from scheduling.tests.simulation.registry import WatchedEnsemble
 
 FAULTS_UNTIL = 18
-QUIET_AT_MOST = 40
-STEPS = 50_000
+QUIET_AT_MOST = 90
+STEPS = 80_000
 MACHINES_AT_MOST = 5
-ACTS = ("plain", "plain", "once", "once", "atomic", "raises")
 
 
 class World:
@@ -30,43 +31,48 @@ class World:
     def __init__(self, seed):
         self.random = Random(seed)
         self.seconds = 0.0
+        self.clock_is_off = timedelta()
+        self.jumped_at = -NEVER
+        self.edited_at = {}
         self.history = History(seed, lambda: self.seconds)
         self.ledger = WatchedLedger(self)
         self.fence = WatchedFence(self)
         self.ensemble = WatchedEnsemble(self)
         self.faults = faults
+        self.freezes = (0.5, 2, 5.7, 6.2, 7)
         self.acts = {}
-        self.begun = set()
         self.requests = set()
-        self.effects = set()
+        self.effects_of = Counter()
         self.machines = []
         self.is_mended = False
         self._plan = []
-        self._steps = 0
+        self.steps = 0
         self.names = [f"job-{number}" for number in range(self.random.randint(1, 3))]
 
     def now(self):
         """Return the ledger's clock."""
-        return START + timedelta(seconds=self.seconds)
+        return START + timedelta(seconds=self.seconds) + self.clock_is_off
 
     def later(self, seconds, act):
         """Let something happen."""
-        self._steps += 1
-        heappush(self._plan, (self.seconds + seconds, self._steps, act))
+        self.steps += 1
+        heappush(self._plan, (self.seconds + seconds, self.steps, act))
 
-    def start_machine(self):
-        """Start one more machine, unless there are many."""
+    def start_machine(self, handlers=None):
+        """Start one more machine, unless there are many, or one that knows these handlers."""
         living = sum(not machine.gone for machine in self.machines)
-        if living < MACHINES_AT_MOST:
+        if living < MACHINES_AT_MOST or handlers:
             name = f"m{len(self.machines)}"
             self.history.note(name, "started up")
-            self.machines.append(Machine(self, name, self.random.uniform(-0.01, 0.01)))
+            handlers = handlers or self.random.choice(
+                (*[frozenset(HANDLERS)] * 4, *[frozenset({known}) for known in HANDLERS])
+            )
+            self.machines.append(Machine(self, name, self.random.uniform(-0.01, 0.01), handlers))
 
-    def handler(self, attempt):
-        """Return what a handler does, the same at each attempt of an execution, and after how long it acts and ends."""
-        ends_after = self.random.choice((0.05, 0.3, 1.5, 3, 6)) if not self.is_mended else 0.05
-        act = self.acts.setdefault(attempt.execution, self.random.choice(ACTS))
-        return act, self.random.choice((0.01, 0.5, 1)) * ends_after, ends_after
+    def act(self, attempt):
+        """Return what an attempt does; all of one execution are of one kind."""
+        kind = self.acts.setdefault(attempt.execution, self.random.choice(KINDS))
+        return a_quiet_act(kind) if self.is_mended else an_act(self.random, kind, attempt)
 
     def runs(self, instance, execution):
         """Does the machine that is this instance run the execution?"""
@@ -75,7 +81,9 @@ class World:
     def run(self):
         """Play the history, and hold it against the promises."""
         for name in self.names:
-            self.ledger.configure(a_job(self.random, name))
+            job = a_job(self.random, name)
+            self.history.note("people", "configured", f"{name}: {written(job)}")
+            self.ledger.configure(job)
         for _ in range(self.random.randint(1, 3)):
             self.start_machine()
         for _ in range(self.random.randint(8, 24)):
@@ -100,8 +108,8 @@ class World:
             machine.ambushes.clear()
             machine.cut.clear()
             machine.frozen = False
-        if all(machine.gone or machine.draining for machine in self.machines):
-            self.start_machine()
+        self.ensemble.regain_quorum()
+        self.start_machine(frozenset(HANDLERS))
         mended_at = self.seconds
         self.play(mended_at + 16)
         while self.seconds < mended_at + QUIET_AT_MOST and self._is_busy():
@@ -128,10 +136,10 @@ class World:
             self._check_step()
 
     def _check_step(self):
-        self._steps += 1
+        self.steps += 1
         if self.history.violation:
             raise self.history.violation
-        if self._steps > STEPS:
+        if self.steps > STEPS:
             raise self.history.broken("time goes on", "the machines never rest")
 
 

@@ -1,0 +1,17 @@
+"""Whether a bug that was put in turns a test red."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import pytest
+
+Stage = TypeVar("Stage")
+
+
+def is_red(test: Callable[[Stage], None], stage: Stage) -> bool:
+    """Does the test fail: by an assertion, by what it expects to be raised, or as what it unpacks is not there?"""
+    try:
+        test(stage)
+    except (AssertionError, ValueError, pytest.fail.Exception):
+        return True
+    return False

@@ -1,0 +1,39 @@
+"""Bugs put into the loop on purpose turn the tests of the loop red; without them the same tests are green."""
+
+import pytest
+
+from scheduling.domain.fire import claimable
+from scheduling.domain.job import Misfire
+from scheduling.domain.misfire import Opening
+from scheduling.runtime import node, results
+from scheduling.tests.ports.seeding import is_red
+from scheduling.tests.runtime import test_node, test_node_faults, test_node_order
+from scheduling.tests.runtime.stage import Stage
+
+
+@pytest.fixture(params=[True, False], ids=["seeded", "as it is"])
+def seeded(request):
+    return request.param
+
+
+def test_an_instance_that_claims_what_its_old_thread_still_runs(seeded, monkeypatch):
+    if seeded:
+        monkeypatch.setattr(node, "claimable", lambda look, mine, busy: claimable(look, mine, set()))
+    test = test_node.test_an_item_that_its_old_thread_still_runs_is_not_claimed_again_by_the_same_process
+    assert is_red(test, Stage()) == seeded
+
+
+def test_an_opening_that_was_decided_on_by_an_old_cursor(seeded, monkeypatch):
+    if seeded:
+        monkeypatch.setattr(Opening, "follows", lambda self, counted_to: counted_to < self.counted_to)
+    test = test_node_faults.test_a_lost_reply_to_an_opening_loses_no_fire_time_while_the_registry_is_away
+    assert is_red(lambda stage: test(stage, monkeypatch, Misfire.FIRE_ALL), Stage()) == seeded
+
+
+def test_results_that_wait_for_a_timer(seeded, monkeypatch):
+    if seeded:
+        monkeypatch.setattr(results, "MOST", 1_000_000)
+    stage, calls = Stage(), []
+    monkeypatch.setattr(stage.ledger, "finish", test_node_order.noted(calls, "finish", stage.ledger.finish))
+    test = test_node_order.test_results_of_more_than_one_write_never_wait
+    assert is_red(lambda stage: test(stage, calls), stage) == seeded
