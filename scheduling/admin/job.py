@@ -34,6 +34,7 @@ WHAT = ("name", "handler", "description", "enabled")
 WHEN = ("trigger_kind", "cron", "interval", "at", "time_zone", "dst", "next_fires")
 CUT_UP = ("sharding_total_count", "item_parameters")
 FAILS = ("misfire", "failover")
+KEPT = ("keep_days", "keep_fires")
 
 
 class JobChangeList(ChangeList):
@@ -113,6 +114,7 @@ class JobAdmin(JobActions, ModelAdmin):
             (_("When it fires"), {"fields": WHEN}),
             (_("How it is cut up"), {"fields": (*CUT_UP, "strategy" if edits else "strategy_shown")}),
             (_("When it fails"), {"fields": FAILS}),
+            (_("How long it is remembered"), {"fields": KEPT}),
         ]
         differs = (_("Differs from the code"), {"fields": ("differs",)})
         return [*fieldsets, differs] if obj and differences(obj) else fieldsets

@@ -14,6 +14,7 @@ from scheduling.database.attempts import AttemptReader
 from scheduling.database.clock import DatabaseNow, database_now
 from scheduling.database.jobs import JobReader
 from scheduling.database.opening import OpeningBatch
+from scheduling.database.pruning import Pruner
 from scheduling.database.rows import Rows
 from scheduling.database.snapshot import SnapshotWriter
 from scheduling.database.transactions import answered, transact
@@ -41,6 +42,7 @@ class DatabaseLedger:
         self._jobs = JobReader()
         self._attempts = AttemptReader(self._rows)
         self._snapshot = SnapshotWriter()
+        self._pruner = Pruner()
 
     # Configuration
 
@@ -192,6 +194,9 @@ class DatabaseLedger:
 
     def audit(self, instance: str, running: Set[int]) -> tuple[TakenBack, ...]:
         return transact(lambda: takeover.take_back(takeover.not_running(instance, running), died=False))
+
+    def prune(self) -> bool:
+        return self._pruner.prune()
 
 
 _LOOK = ("id", "job_id", "item", "fire__fire_time", "fire__run", "due_at", "instance_id", "state")

@@ -131,7 +131,7 @@ class Fire(models.Model):
         )
         indexes = (
             models.Index(fields=("unsettled", "id"), name="scheduling_unsettled"),
-            models.Index(fields=("settled_at",), name="scheduling_settled"),
+            models.Index(fields=("job", "settled_at"), name="scheduling_settled"),
         )
 
     def __str__(self) -> str:

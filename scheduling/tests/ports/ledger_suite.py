@@ -6,6 +6,7 @@ from scheduling.tests.ports.fence_suite import AtomicSuite, OnceSuite
 from scheduling.tests.ports.finishing_suite import FinishingSuite
 from scheduling.tests.ports.misfire_suite import MisfireSuite
 from scheduling.tests.ports.opening_suite import OpeningSuite
+from scheduling.tests.ports.pruning_suite import PruningSuite
 from scheduling.tests.ports.race_suite import RaceSuite
 from scheduling.tests.ports.requesting_suite import RequestingSuite
 from scheduling.tests.ports.settling_suite import SettlingSuite
@@ -25,6 +26,7 @@ class LedgerSuite(
     ShowingSuite,
     TakingOverSuite,
     AuditSuite,
+    PruningSuite,
     RaceSuite,
     AtomicSuite,
     OnceSuite,
