@@ -44,6 +44,8 @@ HELP = {
         "Of the fire times that did not start in time: skip runs none of them, fire once the latest, "
         "fire all up to 100 of the last day."
     ),
+    "keep_days": gettext_lazy("Settled fires are forgotten after so many days; empty: as those of all jobs."),
+    "keep_fires": gettext_lazy("Of its settled fires the latest so many are kept; empty: as of all jobs."),
     "failover": gettext_lazy("Another instance runs what a dead one left unfinished; off: it is marked lost."),
 }
 

@@ -9,9 +9,11 @@ from django.utils.translation import ngettext
 
 from scheduling.checks import row_problems
 from scheduling.database.declarations import declared_fields
+from scheduling.database.pruning import overall
 from scheduling.domain.daylight import find_zone
 from scheduling.domain.errors import UnknownTimeZone
 from scheduling.domain.misfire import COUNTED_AT_MOST
+from scheduling.domain.retention import Keep
 from scheduling.domain.trigger import fire_times_between
 from scheduling.models import Cursor, Execution, Fire, Job
 from scheduling.models.job import TriggerKind
@@ -107,7 +109,16 @@ def configuration_of(row: Job) -> Facts:
         (_("sharding strategy"), row.get_strategy_display()),
         (_("misfire policy"), row.get_misfire_display()),
         (_("failover"), _("yes") if row.failover else _("no")),
+        (_("settled fires are kept"), kept(row)),
     ]
+
+
+def kept(row: Job) -> str:
+    """Say how long the job's settled fires are kept."""
+    keep = Keep(days=row.keep_days, fires=row.keep_fires).or_else(overall())
+    days = ngettext("for %(count)d day", "for %(count)d days", keep.days or 0) % {"count": keep.days or 0}
+    fires = _("at most %(count)d") % {"count": keep.most()}
+    return f"{days}, {fires}"
 
 
 def standing_of(row: Job, now: datetime) -> Facts:
