@@ -120,9 +120,9 @@ def batch_of(fires: Iterable[int]) -> Batch:
 
 
 def _held() -> set[int]:
-    """Return the fires whose ended executions still hold items, as of an attempt that has outlived its timeout."""
+    """Return the fires with executions that hold items: also ended ones do, whose handlers outlive their timeouts."""
     held = Item.objects.filter(execution_id__isnull=False).values("execution_id")
-    return set(Execution.objects.filter(id__in=held, live__isnull=True).values_list("fire_id", flat=True))
+    return set(Execution.objects.filter(id__in=held).values_list("fire_id", flat=True))
 
 
 def forget(batch: Batch) -> None:

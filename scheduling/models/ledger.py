@@ -180,6 +180,11 @@ class Fence(models.Model):
         constraints = (models.UniqueConstraint(fields=("job", "item"), name="scheduling_one_fence"),)
 
 
+IS_LIVE = models.Q(live__in=(True,))
+IS_UNSETTLED = models.Q(unsettled__in=(True,))
+"""Of live=True Django makes `WHERE live`, for which SQLite uses no index, and reads the whole history."""
+
+
 class Marker(models.Model):
     """That the function `name` of one execution's `context.once` has been done."""
 
