@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run cluster rolling-restart password reset setup tools test test-fast bench bench-sessions demo-sessions simulate check format messages
+.PHONY: help run cluster rolling-restart password reset setup tools test test-fast bench bench-full bench-sessions demo-sessions simulate check format messages
 
 VENV := .venv/bin/python
 
@@ -43,6 +43,9 @@ test-fast: tools ## run the tests that need no server and no process of their ow
 
 bench: setup ## measure lateness, failover and what a fire costs: benchmarks/README.md
 	$(VENV) -m benchmarks
+
+bench-full: setup ## load 600,000 fires, and compare with an empty ledger: benchmarks/README.md
+	$(VENV) -m benchmarks.full
 
 bench-sessions: setup ## let servers fail under 60 users, with our session engine and Django's: benchmarks/README.md
 	$(VENV) -m benchmarks.sessions

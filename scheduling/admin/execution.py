@@ -19,7 +19,7 @@ from scheduling.admin.states import lines, state_cell
 from scheduling.admin.times import brief, duration, in_both_zones, late_by, zoned
 from scheduling.domain.fire import ExecutionState
 from scheduling.models import Execution, Fire
-from scheduling.models.ledger import EXECUTION_STATES
+from scheduling.models.ledger import EXECUTION_STATES, IS_LIVE
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -41,7 +41,7 @@ class ExecutionStateFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Execution]") -> "QuerySet[Execution]":
         if self.value() is None:
             return queryset
-        rows = queryset.filter(live=True) if self.value() in LIVE else queryset
+        rows = queryset.filter(IS_LIVE) if self.value() in LIVE else queryset
         return rows.filter(state=self.value())
 
 

@@ -21,7 +21,7 @@ from scheduling.admin.states import lines, state_cell
 from scheduling.admin.times import brief, duration, in_both_zones, late_by
 from scheduling.domain.fire import ExecutionState, FireState, Reason
 from scheduling.models import Execution, Fire
-from scheduling.models.ledger import FIRE_STATES, REASONS, Kind
+from scheduling.models.ledger import FIRE_STATES, IS_UNSETTLED, REASONS, Kind
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -43,7 +43,7 @@ class FireStateFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Fire]") -> "QuerySet[Fire]":
         if self.value() is None:
             return queryset
-        rows = queryset.filter(unsettled=True) if self.value() == FireState.OPEN else queryset
+        rows = queryset.filter(IS_UNSETTLED) if self.value() == FireState.OPEN else queryset
         return rows.filter(state=self.value())
 
 

@@ -36,6 +36,7 @@ CUT_UP = ("sharding_total_count", "item_parameters")
 LATE = ("misfire", "fire_all_most", "fire_all_age")
 RUNS = ("isolation", "timeout", "on_timeout")
 FAILS = ("retries", "retry_elsewhere", ("retry_delay", "retry_backoff", "retry_delay_most"), "failover")
+KEPT = ("keep_days", "keep_fires")
 
 
 class JobChangeList(ChangeList):
@@ -117,6 +118,7 @@ class JobAdmin(JobActions, ModelAdmin):
             (_("When it is late"), {"fields": LATE}),
             (_("How it runs"), {"fields": RUNS}),
             (_("When it fails"), {"fields": FAILS}),
+            (_("How long it is remembered"), {"fields": KEPT}),
         ]
         differs = (_("Differs from the code"), {"fields": ("differs",)})
         return [*fieldsets, differs] if obj and differences(obj) else fieldsets

@@ -58,6 +58,8 @@ HELP = {
     "retry_elsewhere": gettext_lazy("If another one knows the handler; off: where the item is."),
     "retry_delay": gettext_lazy("Before the first retry."),
     "retry_delay_most": gettext_lazy("Doubled delays grow no further."),
+    "keep_days": gettext_lazy("Settled fires are forgotten after so many days; empty: as those of all jobs."),
+    "keep_fires": gettext_lazy("Of its settled fires the latest so many are kept; empty: as of all jobs."),
     "failover": gettext_lazy("Another instance runs what a dead one left unfinished; off: it is marked lost."),
 }
 

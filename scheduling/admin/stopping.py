@@ -8,11 +8,12 @@ from django.utils.translation import ngettext
 
 from scheduling.domain.fire import ExecutionState
 from scheduling.models import Execution
+from scheduling.models.ledger import IS_LIVE
 
 
 def consequences(jobs: Iterable[int]) -> str:
     """Say what becomes of what is live."""
-    states = Counter(Execution.objects.filter(live=True, job__in=list(jobs)).values_list("state", flat=True))
+    states = Counter(Execution.objects.filter(IS_LIVE, job__in=list(jobs)).values_list("state", flat=True))
     running = states.pop(ExecutionState.RUNNING, 0)
     return " ".join([_running(running), _unclaimed(states.total())])
 

@@ -85,7 +85,7 @@ def _skipped(fire: Fire) -> str:
 
 
 def _coalesced(fire: Fire) -> str:
-    into = fire.coalesced_into
+    into = _coalesced_into(fire)
     time = clock(into.fire_time, zone_named(fire.job.time_zone)) if into else _("a later fire")
     if not fire.missed_count:
         return format_html(_("coalesced into {time}"), time=time)
@@ -93,6 +93,13 @@ def _coalesced(fire: Fire) -> str:
         "{count} fire time coalesced into {time}", "{count} fire times coalesced into {time}", fire.missed_count
     )
     return format_html(words, count=many(fire), time=time)
+
+
+def _coalesced_into(fire: Fire) -> Fire | None:
+    try:
+        return fire.coalesced_into
+    except Fire.DoesNotExist:
+        return None  # forgotten before this one
 
 
 def _missed_span(fire: Fire) -> str:
@@ -130,9 +137,10 @@ def _progress(fire: Fire, items: ItemCounts) -> str:
 
 
 def _left_out(fire: Fire, number: int) -> str:
-    if not fire.coalesced_into:
+    into = _coalesced_into(fire)
+    if not into:
         return _number_in(ExecutionState.CANCELLED, number)
-    time = clock(fire.coalesced_into.fire_time, zone_named(fire.job.time_zone))
+    time = clock(into.fire_time, zone_named(fire.job.time_zone))
     words = ngettext("{count} item coalesced into {time}", "{count} items coalesced into {time}", number)
     return format_html(words, count=number_format(number), time=time)
 

@@ -11,11 +11,15 @@ from django.db import connection
 from django.utils.translation import gettext as _
 
 from scheduling.domain.errors import InvalidAddress
+from scheduling.domain.retention import KEEP_DAYS_MOST, KEEP_FIRES_MOST
 from scheduling.models.job import as_validation_error
 from scheduling.zookeeper.address import SCHEME, parse_address
 
 DATABASE_URL = "database://"
 KNOWN_SETTINGS = ("REGISTRY_URL",)
+KEEP_SETTINGS = {"SCHEDULING_KEEP_DAYS": KEEP_DAYS_MOST, "SCHEDULING_KEEP_FIRES": KEEP_FIRES_MOST}
+"""How long fires are kept of jobs that say nothing about it, with the largest value that can be meant."""
+
 SQLITE_OPTIONS: dict[str, Any] = {
     "transaction_mode": "IMMEDIATE",
     "timeout": 20,
@@ -27,11 +31,12 @@ FULL = re.compile(r"synchronous\s*[=(]\s*['\"]?(full|extra|2|3)\b", re.IGNORECAS
 
 @register(Tags.compatibility)
 def check_settings(**_options: Any) -> list[CheckMessage]:
-    """Check `SCHEDULING` and `USE_TZ`."""
+    """Check `SCHEDULING`, `SCHEDULING_KEEP_…` and `USE_TZ`."""
     scheduling = getattr(settings, "SCHEDULING", {})
+    found = [*_time_zone_problems(), *_keep_problems()]
     if not isinstance(scheduling, Mapping):
-        return [*_time_zone_problems(), _not_a_dict(scheduling)]
-    return [*_time_zone_problems(), *_unknown_settings(scheduling), *_registry_problems(scheduling)]
+        return [*found, _not_a_dict(scheduling)]
+    return [*found, *_unknown_settings(scheduling), *_registry_problems(scheduling)]
 
 
 @register(Tags.compatibility)
@@ -65,6 +70,17 @@ def _time_zone_problems() -> Iterator[CheckMessage]:
             hint=_("Write USE_TZ = True into the settings."),
             id="scheduling.E004",
         )
+
+
+def _keep_problems() -> Iterator[CheckMessage]:
+    for name, most in KEEP_SETTINGS.items():
+        value = getattr(settings, name, 1)
+        if type(value) is not int or not 1 <= value <= most:
+            yield Error(
+                _("%(name)s is %(value)r.") % {"name": name, "value": value},
+                hint=_("Write a whole number from 1 to %(most)s, or leave it out.") % {"most": most},
+                id="scheduling.E006",
+            )
 
 
 def _not_a_dict(scheduling: object) -> CheckMessage:

@@ -11,6 +11,7 @@ from scheduling.domain.errors import InstanceDead
 from scheduling.domain.errors import gettext_noop as _
 from scheduling.domain.fire import ExecutionState, LiveExecution
 from scheduling.models import Execution, Instance, Item
+from scheduling.models.ledger import IS_LIVE
 
 CLAIMABLE = (ExecutionState.PENDING, ExecutionState.WAITING)
 
@@ -65,4 +66,4 @@ def start_executions(ids: Iterable[int], by: str, claim: str) -> int:
 
 def claimed(claim: str) -> QuerySet[Execution]:
     """What a claim has won and still holds."""
-    return Execution.objects.filter(live=True, state=ExecutionState.RUNNING, claim=claim)
+    return Execution.objects.filter(IS_LIVE, state=ExecutionState.RUNNING, claim=claim)

@@ -17,7 +17,7 @@ from scheduling.domain.misfire import Missed, missed_between
 from scheduling.domain.trigger import CronTrigger, DateTrigger, IntervalTrigger, Trigger
 from scheduling.models import Cursor, Execution, Fire, Item, Job
 from scheduling.models.job import TriggerKind
-from scheduling.models.ledger import Kind
+from scheduling.models.ledger import IS_LIVE, Kind
 
 
 def row_of(name: str) -> Job:
@@ -170,7 +170,7 @@ def _account_for(old: Job, cursor: Cursor, missed: Missed, now: datetime) -> Non
 def _cancel_unclaimed(row: Job, reason: Reason, now: datetime) -> None:
     # Whoever changes an execution's state holds its item, so that no claim of it is under way.
     list(Item.objects.select_for_update().filter(job=row).order_by("id").values_list("id"))
-    unclaimed = Execution.objects.filter(live=True, job=row, state__in=(ExecutionState.PENDING, ExecutionState.WAITING))
+    unclaimed = Execution.objects.filter(IS_LIVE, job=row, state__in=(ExecutionState.PENDING, ExecutionState.WAITING))
     fires = sorted(set(unclaimed.values_list("fire_id", flat=True)))
     unclaimed.update(state=ExecutionState.CANCELLED, live=None, finished_at=now, reason=reason)
     transaction.on_commit(lambda: settle(fires), robust=True)  # else the sweep does

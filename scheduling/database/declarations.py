@@ -32,6 +32,8 @@ SAME_NAME = (
     "timeout",
     "on_timeout",
     "isolation",
+    "keep_days",
+    "keep_fires",
     "enabled",
     "interval",
     "at",

@@ -13,6 +13,7 @@ from scheduling.domain.errors import BrokenLedger
 from scheduling.domain.errors import gettext_noop as _
 from scheduling.domain.fire import ExecutionState, Reason, Result, Verdict, settled_state
 from scheduling.models import Cursor, Execution, Fire, Item
+from scheduling.models.ledger import IS_UNSETTLED
 
 SETTLED_AT_ONCE = 1_000
 WRITTEN_BY_A_RESULT = (
@@ -125,13 +126,14 @@ def _end(state: str, reason: str) -> tuple[ExecutionState, Reason | None]:
 
 
 def _ended_fires(ids: Iterable[int] | None) -> list[int]:
-    fires: QuerySet[Fire] = Fire.objects.filter(unsettled=True)
+    fires: QuerySet[Fire] = Fire.objects.filter(IS_UNSETTLED)
     if ids is not None:
         fires = fires.filter(id__in=sorted(ids))
-    ended = fires.exclude(Exists(Execution.objects.filter(fire=OuterRef("id"), live=True)))
+    # Not IS_LIVE: for each fire the index over its own executions is read, and not the one over all that are live.
+    ended = fires.exclude(Exists(Execution.objects.filter(live=True, fire=OuterRef("id"))))
     return list(ended.order_by("id").values_list("id", flat=True)[:SETTLED_AT_ONCE])
 
 
 def _settle(fires: list[int], state: str, reason: Reason | None) -> int:
-    unsettled = Fire.objects.filter(id__in=fires, unsettled=True)
+    unsettled = Fire.objects.filter(IS_UNSETTLED, id__in=fires)
     return unsettled.update(state=state, reason=reason or "", unsettled=None, settled_at=DatabaseNow())

@@ -14,6 +14,7 @@ from scheduling.database.attempts import AttemptReader
 from scheduling.database.clock import DatabaseNow, database_now
 from scheduling.database.jobs import JobReader
 from scheduling.database.opening import OpeningBatch
+from scheduling.database.pruning import Pruner
 from scheduling.database.rows import Rows
 from scheduling.database.snapshot import SnapshotWriter
 from scheduling.database.transactions import answered, transact
@@ -26,6 +27,7 @@ from scheduling.domain.job import Job
 from scheduling.domain.misfire import Opening
 from scheduling.models import Cursor as CursorRow
 from scheduling.models import Execution, Instance, Item
+from scheduling.models.ledger import IS_LIVE
 from scheduling.ports.ledger import Cursor, Cursors, TakenBack
 
 logger = logging.getLogger("scheduling.database")
@@ -41,6 +43,7 @@ class DatabaseLedger:
         self._jobs = JobReader()
         self._attempts = AttemptReader(self._rows)
         self._snapshot = SnapshotWriter()
+        self._pruner = Pruner()
 
     # Configuration
 
@@ -71,7 +74,7 @@ class DatabaseLedger:
 
     def live_items(self) -> dict[str, frozenset[int]]:
         with answered():
-            live = Execution.objects.filter(live=True, item__gte=F("job__sharding_total_count"))
+            live = Execution.objects.filter(IS_LIVE, item__gte=F("job__sharding_total_count"))
             pairs = live.values_list("job__name", "item").distinct()
             items: dict[str, frozenset[int]] = {}
             for job, item in pairs:
@@ -83,7 +86,7 @@ class DatabaseLedger:
             names = {id: name for name, id in self._rows.jobs(jobs).items()}
             now = database_now()
             held = Item.objects.filter(job__in=names, execution_id__isnull=False).values_list("job_id", "number")
-            live = Execution.objects.filter(live=True, job__in=names).values_list(*_LOOK)
+            live = Execution.objects.filter(IS_LIVE, job__in=names).values_list(*_LOOK)
             executions = tuple(_live_execution(names, *row) for row in live if _is_known(row))
             return Look(now=now, executions=executions, held=frozenset((names[job], item) for job, item in held))
 
@@ -192,6 +195,9 @@ class DatabaseLedger:
 
     def audit(self, instance: str, running: Set[int]) -> tuple[TakenBack, ...]:
         return transact(lambda: takeover.take_back(takeover.not_running(instance, running), died=False))
+
+    def prune(self) -> bool:
+        return self._pruner.prune()
 
 
 _LOOK = ("id", "job_id", "item", "fire__fire_time", "fire__run", "due_at", "instance_id", "state")

@@ -16,6 +16,7 @@ from scheduling.domain.fire import ExecutionState, FireState, Reason
 from scheduling.domain.job import Misfire
 from scheduling.domain.misfire import Opening, oldest_to_catch_up
 from scheduling.models import Cursor, Execution, Fire, Item
+from scheduling.models.ledger import IS_LIVE
 
 
 class OpeningBatch:
@@ -169,7 +170,7 @@ class OpeningBatch:
 
 def _unclaimed() -> QuerySet[Execution]:
     """Executions of scheduled fires that nothing has claimed yet, the youngest first."""
-    pending = Execution.objects.filter(live=True, state=ExecutionState.PENDING, attempt=0, fire__run=0)
+    pending = Execution.objects.filter(IS_LIVE, state=ExecutionState.PENDING, attempt=0, fire__run=0)
     # Only what is needed: the fires' parameters, for 10,000 items, would be read again with each of them.
     rows = pending.select_related("fire").only("job_id", "item", "fire_id", "fire__fire_time")
     return rows.order_by("-fire__fire_time")

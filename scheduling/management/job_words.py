@@ -9,9 +9,11 @@ from django.utils.translation import ngettext
 
 from scheduling.checks import row_problems
 from scheduling.database.declarations import declared_fields
+from scheduling.database.pruning import overall
 from scheduling.domain.daylight import find_zone
 from scheduling.domain.errors import UnknownTimeZone
 from scheduling.domain.misfire import COUNTED_AT_MOST
+from scheduling.domain.retention import Keep
 from scheduling.domain.trigger import fire_times_between
 from scheduling.models import Cursor, Execution, Fire, Job
 from scheduling.models.job import TriggerKind
@@ -110,6 +112,7 @@ def configuration_of(row: Job) -> Facts:
         (_("retries"), _retries_of(row)),
         (_("isolation"), row.get_isolation_display()),
         (_("timeout"), _timeout_of(row)),
+        (_("settled fires are kept"), kept(row)),
     ]
 
 
@@ -125,6 +128,14 @@ def _timeout_of(row: Job) -> str:
     if row.timeout is None:
         return _("none")
     return _("after %(seconds)s s: %(action)s") % {"seconds": row.timeout, "action": row.get_on_timeout_display()}
+
+
+def kept(row: Job) -> str:
+    """Say how long the job's settled fires are kept."""
+    keep = Keep(days=row.keep_days, fires=row.keep_fires).or_else(overall())
+    days = ngettext("for %(count)d day", "for %(count)d days", keep.days or 0) % {"count": keep.days or 0}
+    fires = _("at most %(count)d") % {"count": keep.most()}
+    return f"{days}, {fires}"
 
 
 def standing_of(row: Job, now: datetime) -> Facts:

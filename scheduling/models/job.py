@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from scheduling.domain import job as domain
 from scheduling.domain.daylight import find_zone
 from scheduling.domain.errors import InvalidCronExpression, InvalidJob, SchedulingError, UnknownTimeZone
+from scheduling.domain.retention import check_keep_days, check_keep_fires
 from scheduling.domain.retry import Backoff, Retry, check_delay, check_retries
 from scheduling.domain.strategies import strategy_named
 from scheduling.domain.trigger import CronTrigger, DateTrigger, IntervalTrigger, ManualTrigger, Trigger
@@ -107,6 +108,8 @@ class Job(models.Model):
     isolation = models.CharField(
         _("isolation"), max_length=10, choices=ISOLATIONS, default=domain.Isolation.THREAD.value
     )
+    keep_days = models.PositiveIntegerField(_("keep fires for days"), null=True, blank=True)
+    keep_fires = models.PositiveIntegerField(_("keep at most so many fires"), null=True, blank=True)
     changed_fields = models.JSONField(default=list, blank=True, editable=False)
     retired_at = models.DateTimeField(null=True, blank=True, editable=False)
 
@@ -160,10 +163,11 @@ class Job(models.Model):
     def as_domain(self) -> domain.Job:
         """Return the job as the floors below know it; reads the cursor. Raise `ValueError`, mostly `InvalidJob`.
 
-        Its strategy is not asked for: whether it can be followed is the leader's to see, whose code may be older.
+        Its strategy is not asked for: whether it can be followed is the leader's to see, whose code may be older. How
+        long its fires are kept no instance needs to know.
         """
         for field, check in self._checks().items():
-            if field != "strategy":
+            if field not in ("strategy", "keep_days", "keep_fires"):
                 check()
         return domain.Job(
             name=self.name,
@@ -213,6 +217,8 @@ class Job(models.Model):
             "retry_delay_most": lambda: check_delay(self.retry_delay_most),
             "timeout": lambda: domain.check_timeout(self.timeout),
             "on_timeout": lambda: domain.check_on_timeout(self.on_timeout, self.isolation),
+            "keep_days": lambda: check_keep_days(self.keep_days),
+            "keep_fires": lambda: check_keep_fires(self.keep_fires),
         }
 
 

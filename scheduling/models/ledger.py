@@ -131,7 +131,7 @@ class Fire(models.Model):
         )
         indexes = (
             models.Index(fields=("unsettled", "id"), name="scheduling_unsettled"),
-            models.Index(fields=("settled_at",), name="scheduling_settled"),
+            models.Index(fields=("job", "settled_at"), name="scheduling_settled"),
         )
 
     def __str__(self) -> str:
@@ -178,6 +178,11 @@ class Fence(models.Model):
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("job", "item"), name="scheduling_one_fence"),)
+
+
+IS_LIVE = models.Q(live__in=(True,))
+IS_UNSETTLED = models.Q(unsettled__in=(True,))
+"""Of live=True Django makes `WHERE live`, for which SQLite uses no index, and reads the whole history."""
 
 
 class Marker(models.Model):

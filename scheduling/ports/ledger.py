@@ -154,6 +154,13 @@ class Ledger(Configuration, Protocol):
         It is pending again, or lost if the job is disabled or retired.
         """
 
+    def prune(self) -> bool:
+        """Forget some of the fires that are too old or too many, and instances long gone; return whether to go on.
+
+        A bounded number of settled fires, of each job the oldest first, with their executions and markers; none that
+        settled within the last hour, or for which an item is still held. May be repeated, and by several at once.
+        """
+
 
 class Fence(Protocol):
     """What the workers use: transactions that count only while the attempt holds its item.

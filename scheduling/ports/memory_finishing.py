@@ -16,20 +16,23 @@ WRITTEN_BY_A_RESULT = (
 )
 
 
-def execution_of(tables: Tables, attempt: Attempt) -> ExecutionRow:
-    """Return the execution that an attempt is one of."""
-    return tables.fires[attempt.fire].executions[attempt.item]
+def execution_of(tables: Tables, attempt: Attempt) -> ExecutionRow | None:
+    """Return the execution that an attempt is one of; None if it is pruned."""
+    fire = tables.fires.get(attempt.fire)
+    return fire.executions[attempt.item] if fire else None
 
 
 def holds(tables: Tables, attempt: Attempt) -> bool:
     """Does the attempt hold its item under its token?"""
     item = tables.items[attempt.job, attempt.item]
-    return item.token == attempt.token and item.holder is execution_of(tables, attempt)
+    return item.token == attempt.token and item.holder is not None and item.holder is execution_of(tables, attempt)
 
 
 def write_result(tables: Tables, result: Result, now: datetime) -> Verdict:
     """Write a result if its attempt holds its item, which is free then."""
     execution = execution_of(tables, result.attempt)
+    if execution is None:
+        return Verdict.NO_LONGER_YOURS
     if holds(tables, result.attempt):
         tables.free(execution)
         _end(tables, execution, result, now)
@@ -42,6 +45,8 @@ def write_result(tables: Tables, result: Result, now: datetime) -> Verdict:
 def cut_off(tables: Tables, result: Result, now: datetime) -> int | None:
     """Write a result whose handler still runs, and return the item's new token; None if it does not count."""
     execution = execution_of(tables, result.attempt)
+    if execution is None:
+        return None
     item = tables.items[execution.key]
     if holds(tables, result.attempt):
         item.token += 1
@@ -53,7 +58,7 @@ def cut_off(tables: Tables, result: Result, now: datetime) -> int | None:
 def release(tables: Tables, attempt: Attempt, token: int) -> None:
     """Free the item of an attempt that was cut off."""
     item = tables.items[attempt.job, attempt.item]
-    if item.token == token and item.holder is execution_of(tables, attempt):
+    if item.token == token and item.holder is not None and item.holder is execution_of(tables, attempt):
         item.holder = None
 
 

@@ -30,6 +30,7 @@ from scheduling.ports import memory_finishing
 from scheduling.ports.ledger import Cursor, Cursors, TakenBack
 from scheduling.ports.memory_finishing import take_back
 from scheduling.ports.memory_opening import account_for, check_new, insert_opening
+from scheduling.ports.memory_pruning import prune
 from scheduling.ports.memory_tables import ExecutionRow, InstanceRow, JobRow, Tables
 
 CLAIMABLE = (ExecutionState.PENDING, ExecutionState.WAITING)
@@ -135,7 +136,8 @@ class MemoryLedger:
     def die(self, instance: str, *, by: str) -> bool:
         if instance not in self.joined():
             return False
-        self.tables.instances[instance].dead = True
+        row = self.tables.instances[instance]
+        row.dead, row.died_at = True, self.clock()
         return True
 
     @transaction
@@ -193,8 +195,9 @@ class MemoryLedger:
     @transaction
     def progress(self, done: Mapping[Attempt, tuple[int, int]]) -> None:
         for attempt, made in done.items():
-            if self.holds(attempt):
-                memory_finishing.execution_of(self.tables, attempt).progress = made
+            execution = memory_finishing.execution_of(self.tables, attempt)
+            if execution and self.holds(attempt):
+                execution.progress = made
 
     @transaction
     def settle(self, fires: Iterable[int] | None = None) -> int:
@@ -203,6 +206,7 @@ class MemoryLedger:
         ended = [self.tables.fires[id] for id in chosen - live if self.tables.fires[id].state is FireState.OPEN]
         for fire in ended:
             fire.state, fire.reason = settled_state((row.state, row.reason) for row in fire.executions.values())
+            fire.settled_at = self.clock()
         return len(ended)
 
     @transaction
@@ -214,6 +218,10 @@ class MemoryLedger:
         return take_back(
             self.tables, lambda holder: holder.instance == instance and holder.id not in running, died=False
         )
+
+    @transaction
+    def prune(self) -> bool:
+        return prune(self.tables, self.clock())
 
     # For the fence
 
@@ -233,7 +241,7 @@ class MemoryLedger:
         now = self.clock()
         old = self.tables.jobs.get(job.name)
         if old and old.job.enabled:
-            account_for(self.tables, old.job, missed_between(old.job.trigger, old.counted_to, now, reason))
+            account_for(self.tables, old.job, missed_between(old.job.trigger, old.counted_to, now, reason), now)
         trigger = _anchored(job, old.job if old else None, now)
         saved = replace(job, trigger=trigger, revision=old.job.revision + 1 if old else 1)
         self.tables.jobs[job.name] = JobRow(job=saved, counted_to=max(now, old.counted_to) if old else now)

@@ -34,7 +34,7 @@ def insert_opening(tables: Tables, opening: Opening, now: datetime) -> None:
     """Insert what the opening says, and cancel what the misfire policy says."""
     fires = [tables.insert_fire(opening.job, fire_time) for fire_time in opening.fires]
     into = fires[-1].id if fires else None
-    account_for(tables, opening.job, opening.missed, into)
+    account_for(tables, opening.job, opening.missed, now, into)
     for fire in fires:
         tables.insert_executions(fire)
     for execution in _late(tables, opening, now):
@@ -43,12 +43,12 @@ def insert_opening(tables: Tables, opening: Opening, now: datetime) -> None:
             execution.fire.coalesced_into = into
 
 
-def account_for(tables: Tables, job: Job, missed: Missed | None, into: int | None = None) -> None:
+def account_for(tables: Tables, job: Job, missed: Missed | None, now: datetime, into: int | None = None) -> None:
     """Insert the one row for fire times that did not run, if there are any."""
     if missed:
         fire = tables.insert_fire(job, missed.last)
         fire.state, fire.reason = missed.state, missed.reason
-        fire.missed_count, fire.first_missed = missed.count, missed.first
+        fire.missed_count, fire.first_missed, fire.settled_at = missed.count, missed.first, now
         fire.coalesced_into = into if missed.state is FireState.COALESCED else None
 
 

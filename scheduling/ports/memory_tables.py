@@ -6,6 +6,7 @@ from datetime import datetime
 
 from scheduling.domain.fire import Attempt, ExecutionState, FireState, LiveExecution, Reason
 from scheduling.domain.job import Job
+from scheduling.domain.retention import Keep
 
 
 @dataclass(slots=True, kw_only=True)
@@ -23,6 +24,7 @@ class InstanceRow:
 
     joined: bool = False
     dead: bool = False
+    died_at: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -46,6 +48,7 @@ class FireRow:
     missed_count: int = 0
     first_missed: datetime | None = None
     coalesced_into: int | None = None
+    settled_at: datetime | None = None
     executions: "dict[int, ExecutionRow]" = field(default_factory=dict)
 
 
@@ -100,7 +103,7 @@ class ExecutionRow:
 
 
 class Tables:
-    """All rows; `live` are the executions that have not ended."""
+    """All rows; `live` are the executions that have not ended, `fire_keys` also has fires that were pruned."""
 
     def __init__(self) -> None:
         self.jobs: dict[str, JobRow] = {}
@@ -110,10 +113,13 @@ class Tables:
         self.live: dict[int, ExecutionRow] = {}
         self.markers: set[tuple[int, str]] = set()
         self.fire_keys: set[tuple[str, datetime, int]] = set()
+        self.keep: dict[str, Keep] = {}
+        self._fires = 0
         self._executions = 0
 
     def insert_fire(self, job: Job, fire_time: datetime, run: int = 0) -> FireRow:
-        fire = FireRow(id=len(self.fires) + 1, job=job, fire_time=fire_time, run=run)
+        self._fires += 1
+        fire = FireRow(id=self._fires, job=job, fire_time=fire_time, run=run)
         self.fires[fire.id] = fire
         self.fire_keys.add((job.name, fire_time, run))
         return fire

@@ -39,6 +39,8 @@ class Handler:
     timeout: int | None
     on_timeout: str
     isolation: str
+    keep_days: int | None
+    keep_fires: int | None
     enabled: bool
     description: str
 
@@ -69,6 +71,8 @@ def job(
     timeout: int | None = None,
     on_timeout: str = "cancel",
     isolation: str = "thread",
+    keep_days: int | None = None,
+    keep_fires: int | None = None,
     enabled: bool = True,
     description: str = "",
 ) -> Callable[[Function], Function]:
@@ -80,8 +84,9 @@ def job(
     the last `fire_all_age` seconds). A failed attempt is followed by up to `retries` others, `retry_delay` seconds
     later, which is the same each time (`retry_backoff` fixed) or doubled each time up to `retry_delay_most`
     (exponential). After `timeout` seconds the attempt has failed, and `on_timeout` tells the handler to stop (cancel)
-    or kills its process, with what that has started (kill). `isolation` is thread or process. `migrate` and
-    `jobs sync` write the job's row.
+    or kills its process, with what that has started (kill). `isolation` is thread or process. What has settled is
+    forgotten after `keep_days`, and beyond the latest `keep_fires`: None is as of all jobs. `migrate` and `jobs sync`
+    write the job's row.
     """
     declared = {key: value for key, value in locals().items() if key != "name"}
 

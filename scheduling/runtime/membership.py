@@ -71,6 +71,10 @@ class Membership:
         """May this instance open and claim: is it registered, surely believed alive, neither draining nor holding?"""
         return self._entered and self._session.is_proved() and self.instance.takes_items
 
+    def leads(self) -> bool:
+        """Does this instance lead, as far as it can see?"""
+        return self._entered and self._in_sight and self.cluster.leader == self.instance.id
+
     def knows_newest_zones(self) -> bool:
         """Has no instance newer time zone rules? One with older rules would see other fire times."""
         return all(other.tzdata <= self.instance.tzdata for other in self.cluster.instances.values())

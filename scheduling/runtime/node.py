@@ -16,6 +16,7 @@ from scheduling.runtime.guard import LedgerGuard
 from scheduling.runtime.handlers import Handler
 from scheduling.runtime.membership import WATCH_SECONDS, Membership
 from scheduling.runtime.opener import Opener
+from scheduling.runtime.pruner import Pruner
 from scheduling.runtime.results import Results
 from scheduling.runtime.timer import Timer
 
@@ -56,6 +57,7 @@ class Node:
         self._agenda = Agenda(clock)
         self._opener = Opener(ledger, self._agenda)
         self._results = Results(ledger, workers, clock)
+        self._pruner = Pruner(ledger, clock)
         self._look_timer = Timer(LOOK_SECONDS, clock)
         self._audit_timer = Timer(AUDIT_SECONDS, clock)
         self._looked_at = datetime.min.replace(tzinfo=UTC)
@@ -270,6 +272,11 @@ class Node:
             if not self._unconfirmed:
                 held = self._ledger.audit(self._membership.instance.id, self._results.executions())
                 self._report(held, "put back by")
+        if self._membership.leads():
+            self._pruner.prune(is_quiet=self._is_quiet)
+
+    def _is_quiet(self, seconds: float) -> bool:
+        return not self._backlog and not self._agenda.is_near(self._mine(), seconds)
 
     def _report(self, taken: Sequence[TakenBack], how: str) -> None:
         for each in taken:

@@ -285,3 +285,28 @@ def test_a_database_that_is_away_is_not_for_a_check_to_report(django_db_blocker)
     with django_db_blocker.unblock(), patch.object(connection, "settings_dict", nowhere):
         assert database_checks() == []
         assert checks.connection_limit_warnings(16, 2) == []
+
+
+# Retention
+
+
+@pytest.mark.parametrize("name", ["SCHEDULING_KEEP_DAYS", "SCHEDULING_KEEP_FIRES"])
+@pytest.mark.parametrize("value", [0, -1, True, "7", 1.5, None, 10**9])
+def test_what_cannot_be_kept_is_named_with_what_can(settings, name, value):
+    setattr(settings, name, value)
+    (error,) = checks.check_settings()
+    assert (error.id, error.msg) == ("scheduling.E006", f"{name} is {value!r}.")
+    assert str(error.hint).startswith("Write a whole number from 1 to ")
+
+
+def test_how_long_fires_are_kept_may_be_set(settings):
+    settings.SCHEDULING_KEEP_DAYS, settings.SCHEDULING_KEEP_FIRES = 365, 1_000_000
+    assert checks.check_settings() == []
+
+
+@pytest.mark.parametrize(("field", "value"), [("keep_days", 0), ("keep_fires", 0), ("keep_days", 4_000)])
+def test_a_declaration_of_what_cannot_be_kept_names_the_field(field, value):
+    (error,) = problems(**{field: value})
+    assert error.id == "scheduling.E010"
+    assert f"{field}={value}: {value} " in error.msg
+    assert problems(keep_days=1, keep_fires=1) == []

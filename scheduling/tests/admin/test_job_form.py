@@ -236,3 +236,25 @@ def test_how_a_job_runs_and_is_attempted_again_is_saved_and_reaches_the_instance
     assert (job.isolation, job.timeout, job.on_timeout) == (Isolation.PROCESS, 30, OnTimeout.KILL)
     assert job.retry == Retry(most=3, delay=5, backoff=Backoff.EXPONENTIAL, delay_most=60, elsewhere=False)
     assert (job.fire_all_most, job.fire_all_age) == (7, 600)
+
+
+def test_how_long_fires_are_kept_is_edited_and_empty_is_as_of_all_jobs(admin_client):
+    row = saved()
+    post(admin_client, url("job", "change", row.pk), keep_days="30", keep_fires="500")
+    assert (again(row).keep_days, again(row).keep_fires) == (30, 500)
+    assert {"keep_days", "keep_fires"} <= set(again(row).changed_fields)
+    post(admin_client, url("job", "change", row.pk), keep_days="", keep_fires="")
+    assert (again(row).keep_days, again(row).keep_fires) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ({"keep_days": "0"}, "0 days are outside 1-3660"),
+        ({"keep_days": "4000"}, "4000 days are outside 1-3660"),
+        ({"keep_fires": "0"}, "0 fires are outside 1-10000000"),
+        ({"keep_fires": "99999999"}, "99999999 fires are outside 1-10000000"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused_with_what_can(admin_client, typed, said):
+    assert said in errors_of(post(admin_client, url("job", "change", saved().pk), **typed))

@@ -259,3 +259,25 @@ def test_execution_states_that_an_index_serves_are_those_that_are_live():
     assert admin.is_indexed({"state": ["running"]})
     assert not admin.is_indexed({"state": ["failed"]})
     assert admin.is_indexed({"fire__id__exact": ["1"]})
+
+
+def test_pages_show_a_fire_whose_later_one_is_forgotten_and_say_what_is_left_to_say(admin_client):
+    row = saved(sharding_total_count=1)
+    forgotten = fire(row, after=60)
+    missed = fire(row, "coalesced", coalesced_into=forgotten, missed_count=3, **NOBODY)
+    left_out = fire(row, "coalesced", after=30, coalesced_into=forgotten, reason="coalesced")
+    partly = fire(row, after=45, coalesced_into=forgotten)
+    for each in (left_out, partly):
+        execution(each, "cancelled", reason="coalesced")
+    forgotten.delete()
+    assert set(shown(admin_client, "fire")) == {missed.pk, left_out.pk, partly.pk}
+    for each in (missed, left_out, partly):
+        page = admin_client.get(url("fire", "change", each.pk))
+        assert page.status_code == 200
+    assert "a later fire" in admin_client.get(url("fire", "change", missed.pk)).content.decode()
+    assert admin_client.get(url("execution", "changelist")).status_code == 200
+
+
+def test_the_list_of_jobs_shows_a_job_whose_fires_are_all_forgotten(admin_client):
+    fire(saved()).delete()
+    assert admin_client.get(url("job", "changelist")).status_code == 200

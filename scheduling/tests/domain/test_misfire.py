@@ -1,4 +1,5 @@
 from datetime import UTC, datetime, timedelta
+from time import perf_counter
 
 import pytest
 
@@ -8,6 +9,7 @@ from scheduling.domain.misfire import COUNTED_AT_MOST, missed_between, opening
 from scheduling.domain.trigger import CronTrigger, DateTrigger, IntervalTrigger, ManualTrigger
 
 START = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+EVERY_SECOND = CronTrigger(expression="* * * * * ?", time_zone="UTC")
 
 
 def after(**delta):
@@ -86,3 +88,17 @@ def test_what_was_due_under_an_old_trigger_is_one_row():
     missed = missed_between(trigger, START, after(seconds=25), Reason.EDITED)
     assert (missed.count, missed.last, missed.reason) == (2, after(seconds=20), Reason.EDITED)
     assert missed_between(trigger, START, after(seconds=5), Reason.EDITED) is None
+
+
+@pytest.mark.parametrize("misfire", Misfire)
+@pytest.mark.parametrize("trigger", [EVERY_SECOND, IntervalTrigger(seconds=1, anchor=START)])
+def test_an_outage_of_thirty_days_of_a_job_of_every_second_is_one_row_and_takes_less_than_a_second(misfire, trigger):
+    now = after(days=30)
+    begun_at = perf_counter()
+    opened = opening(job(misfire, trigger), START, now)
+    assert perf_counter() - begun_at < 1
+    assert opened.counted_to == now
+    assert len(opened.fires) <= FIRE_ALL_MOST
+    assert opened.missed.count == COUNTED_AT_MOST + 1  # "more than"
+    assert opened.missed.first == after(seconds=1)
+    assert opened.missed.last == opened.fires[0] - timedelta(seconds=1)

@@ -15,7 +15,7 @@ from scheduling.database.ledger import DatabaseLedger
 from scheduling.database.snapshot import read_snapshot
 from scheduling.domain.cluster import Cluster
 from scheduling.domain.fire import ExecutionState, FireState, Reason
-from scheduling.models import Cursor, Execution, Fire, Instance, Item, Registration
+from scheduling.models import Cursor, Execution, Fire, Instance, Item, Job, Marker, Registration
 from scheduling.tests.ports.probe import ExecutionRow, FireRow
 from scheduling.tests.ports.stage import SECONDS, Stage
 
@@ -92,6 +92,19 @@ class DatabaseProbe:
 
     def forget(self, instance: str) -> None:
         Instance.objects.filter(id=instance).delete()
+
+    def instances(self) -> set[str]:
+        return set(Instance.objects.values_list("id", flat=True))
+
+    def markers(self) -> set[tuple[int, str]]:
+        return set(Marker.objects.values_list("execution_id", "name"))
+
+    def keep(self, job: str, *, days: int | None = None, fires: int | None = None) -> None:
+        Job.objects.filter(name=job).update(keep_days=days, keep_fires=fires)
+
+    def age(self, seconds: float) -> None:
+        Fire.objects.update(settled_at=F("settled_at") - timedelta(seconds=seconds))
+        Instance.objects.update(died_at=F("died_at") - timedelta(seconds=seconds))
 
 
 def meanwhile(function: Callable[[], Answer]) -> Answer:

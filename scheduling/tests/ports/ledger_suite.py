@@ -7,6 +7,7 @@ from scheduling.tests.ports.fence_suite import AtomicSuite, CheckSuite, OnceSuit
 from scheduling.tests.ports.finishing_suite import FinishingSuite
 from scheduling.tests.ports.misfire_suite import MisfireSuite
 from scheduling.tests.ports.opening_suite import OpeningSuite
+from scheduling.tests.ports.pruning_suite import PruningSuite
 from scheduling.tests.ports.race_suite import RaceSuite
 from scheduling.tests.ports.requesting_suite import RequestingSuite
 from scheduling.tests.ports.retrying_suite import RetryingSuite
@@ -29,6 +30,7 @@ class LedgerSuite(
     ShowingSuite,
     TakingOverSuite,
     AuditSuite,
+    PruningSuite,
     RaceSuite,
     CheckSuite,
     AtomicSuite,

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from scheduling.domain.cluster import Cluster
 from scheduling.domain.fire import ExecutionState
+from scheduling.domain.retention import Keep
 from scheduling.domain.trigger import IntervalTrigger
 from scheduling.ports import memory_tables
 from scheduling.ports.memory_fence import MemoryFence
@@ -77,6 +78,21 @@ class MemoryProbe:
 
     def forget(self, instance: str) -> None:
         del self._tables.instances[instance]
+
+    def instances(self) -> set[str]:
+        return set(self._tables.instances)
+
+    def markers(self) -> set[tuple[int, str]]:
+        return set(self._tables.markers)
+
+    def keep(self, job: str, *, days: int | None = None, fires: int | None = None) -> None:
+        self._tables.keep[job] = Keep(days=days, fires=fires)
+
+    def age(self, seconds: float) -> None:
+        for fire in self._tables.fires.values():
+            fire.settled_at = fire.settled_at and fire.settled_at - timedelta(seconds=seconds)
+        for row in self._tables.instances.values():
+            row.died_at = row.died_at and row.died_at - timedelta(seconds=seconds)
 
     def _fires(self, job: str) -> list[memory_tables.FireRow]:
         fires = (fire for fire in self._tables.fires.values() if fire.job.name == job)

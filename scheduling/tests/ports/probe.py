@@ -61,3 +61,15 @@ class LedgerProbe(Protocol):
 
     def forget(self, instance: str) -> None:
         """Delete the row of an instance."""
+
+    def instances(self) -> set[str]:
+        """Return the instances that have a row."""
+
+    def markers(self) -> set[tuple[int, str]]:
+        """Return (execution, name) of what `once` has done."""
+
+    def keep(self, job: str, *, days: int | None = None, fires: int | None = None) -> None:
+        """Say how long the job's fires are kept; None is as of all jobs."""
+
+    def age(self, seconds: float) -> None:
+        """Have everything that has settled, and every instance that has died, done so that much earlier."""
