@@ -21,7 +21,7 @@ from scheduling.database.ledger import DatabaseLedger
 from scheduling.database.threads import on_ledger_thread
 from scheduling.management.descendants import adopt_orphans, children, end_all
 from scheduling.management.lifeline import Registered, SupervisorsEnd
-from scheduling.management.working import registry_at
+from scheduling.management.working import FROM_SUPERVISOR, registry_at
 from scheduling.runtime.identity import SUPERVISOR
 
 logger = logging.getLogger("scheduling.supervisor")
@@ -86,7 +86,7 @@ class WorkingProcess:
         self.lifeline.listen()
         threading.Thread(target=self._await_end, name="waiter", daemon=True).start()
 
-    def signal(self, number: int) -> None:
+    def signal(self, number: signal.Signals) -> None:
         if self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
@@ -139,7 +139,7 @@ class Supervisor:
     def _await_end(self, working: WorkingProcess) -> int:
         while isinstance(event := self._events.get(), signal.Signals):
             self._asked = True
-            working.signal(event)
+            working.signal(FROM_SUPERVISOR)
         return event
 
     def _take_note(self, working: WorkingProcess, code: int) -> int | None:

@@ -40,6 +40,9 @@ logger = logging.getLogger("scheduling.runscheduler")
 
 DRAIN_SECONDS = 60
 EXIT_LEFT_BEHIND = 3
+FROM_SUPERVISOR = signal.SIGUSR1
+"""What the supervisor sends for a signal that it was sent itself."""
+
 LED_JUST_NOW = timedelta(seconds=3)
 """A leader that was seen at work so lately still has its session, also if it was killed since."""
 
@@ -53,6 +56,8 @@ class InstanceProcess:
         self._wake = threading.Event()
         self._stopped = threading.Event()
         self._draining = threading.Event()
+        self._is_supervised = lifeline is not None
+        self._asked = False
         clock = time.monotonic
         self._registry = registry = registry_at(registry_url(), wake=self._look_again)
         ledger = DatabaseLedger()
@@ -99,7 +104,7 @@ class InstanceProcess:
 
     def run(self) -> int:
         """Run until drained, and return the exit code."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, FROM_SUPERVISOR):
             signal.signal(number, self._on_signal)
         heart = threading.Thread(target=on_ledger_thread, args=(self._beat,), name="heart", daemon=True)
         loop = threading.Thread(target=on_ledger_thread, args=(self._loop,), name="scheduling", daemon=True)
@@ -148,8 +153,11 @@ class InstanceProcess:
         return 0
 
     def _on_signal(self, number: int, _frame: object) -> None:
-        if self._draining.is_set():
-            leave_behind()
+        # One that is sent to all processes comes here and from the supervisor, too, and is not the second.
+        if number == FROM_SUPERVISOR or not self._is_supervised:
+            if self._asked:
+                leave_behind()
+            self._asked = True
         self._draining.set()
         self._wake.set()
 

@@ -109,7 +109,7 @@ class Scheduler:
 class Site:
     """The project on a database of its own, and on a registry."""
 
-    def __init__(self, folder: Path, server: str, registry: str, settings: str) -> None:
+    def __init__(self, folder: Path, server: str, registry: str, settings: str = "settings") -> None:
         self.folder = folder
         self.log = folder / "log"
         self.journal = folder / "journal"

@@ -2,7 +2,6 @@
 
 import os
 import re
-import signal
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -97,16 +96,17 @@ def test_an_instance_that_is_frozen_in_the_middle_leaves_one_effect(job, tmp_pat
         with lend_site(tmp_path, server.url, settings="exactly_once_settings") as site:
             site.manage("migrate", "--run-syncdb", "--verbosity", "0")
             site.manage("migrate", "--run-syncdb", "--verbosity", "0", "--database", "books")
-            schedulers = {scheduler.pid: scheduler for scheduler in (site.scheduler(), site.scheduler())}
+            schedulers = [site.scheduler(), site.scheduler()]
             site.request(job, key=1)
             told = tmp_path / "told"
             eventually(lambda: told.exists() and told.read_text().endswith("\n"), 40, "it has begun")
-            frozen = schedulers[int(told.read_text().split()[1])]
-            frozen.signal(signal.SIGSTOP)
+            works = int(told.read_text().split()[1])
+            frozen = next(each for each in schedulers if each.working_pid == works)
+            frozen.freeze()
             rows = lambda: [row[1:5] for row in site.executions(job)]  # noqa: E731
             eventually(lambda: rows() == [("succeeded", "", 2, 2)], 40, "another has taken over and paid")
             (tmp_path / "go").touch()
-            frozen.signal(signal.SIGCONT)
+            frozen.thaw()
             eventually(lambda: "no longer yours" in site.log_text(), 40, "the first one has ended, too late")
             assert rows() == [("succeeded", "", 2, 2)]
             effects = {

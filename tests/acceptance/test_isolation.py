@@ -177,7 +177,8 @@ def test_a_signal_to_all_lets_handlers_in_processes_end(site):
         30,
         "it runs",
     )
-    for pid in [*children(scheduler.pid), scheduler.pid]:
+    working = scheduler.working_pid
+    for pid in [*children(working), working, scheduler.pid]:
         os.kill(pid, signal.SIGTERM)
     assert scheduler.wait(40) == 0
     assert site.executions("isolated-dies")[5][1:3] == ("succeeded", "")
