@@ -1,6 +1,7 @@
 """What a database can do to real schedulers: nothing is lost or done twice, and all goes on by itself afterwards."""
 
 import contextlib
+import signal
 import threading
 import time
 
@@ -44,6 +45,11 @@ def as_root(server, *statements):
         for statement in statements:
             cursor.execute(statement)
         return cursor.fetchall()
+
+
+def test_an_instance_that_is_frozen_for_a_moment_is_late_and_loses_nothing(schedulers):
+    frozen = schedulers.running[0]
+    schedulers.strike(lambda: frozen.signal(signal.SIGSTOP), 2, lambda: frozen.signal(signal.SIGCONT))
 
 
 def test_a_database_that_is_killed_and_comes_back(schedulers, server):
@@ -102,7 +108,7 @@ def test_deadlocks_that_the_schedulers_lose(schedulers, server):
     schedulers.site.write("CREATE TABLE ballast (id int)")
     before = int(as_root(server, count)[0][1])
     with Repeated(lambda: lock_against_the_order(schedulers.site)) as against:
-        schedulers.strike(against.begin, 6, against.end)
+        schedulers.strike(against.begin, 4, against.end)
     met = int(as_root(server, count)[0][1]) - before
     print(f"{met} deadlocks, of which the schedulers lost {met - against.count}")
     assert met > against.count

@@ -14,8 +14,13 @@ from tests.acceptance.site import site as lend_site
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(200)]
 
-SESSION_TIMEOUT = 6
+SESSION_TIMEOUT = 4
 LIMIT = 3 * SESSION_TIMEOUT + 1
+
+
+def soon(url):
+    """Have instances missed soon, so that a wrong death shows soon."""
+    return f"{url}?session_timeout={SESSION_TIMEOUT}"
 
 
 @pytest.fixture(scope="module")
@@ -33,14 +38,14 @@ def ensemble():
 @pytest.fixture(scope="module")
 def three(ensemble, database, tmp_path_factory):
     """Two schedulers on three ZooKeepers."""
-    with lend_site(tmp_path_factory.mktemp("site"), database.url, ensemble.url()) as site:
+    with lend_site(tmp_path_factory.mktemp("site"), database.url, soon(ensemble.url())) as site:
         yield Schedulers(site)
 
 
 @pytest.fixture
 def one(tmp_path, database):
     """A ZooKeeper, and a site on it."""
-    with ZooKeeper() as zookeeper, lend_site(tmp_path, database.url, zookeeper.url()) as site:
+    with ZooKeeper() as zookeeper, lend_site(tmp_path, database.url, soon(zookeeper.url())) as site:
         yield zookeeper, site
 
 
@@ -57,9 +62,9 @@ def test_without_a_quorum_nothing_starts_and_nobody_is_taken_for_dead_afterwards
     away = ensemble.members[:2]
     for member in away:
         member.kill()
-    time.sleep(5)  # the lease ends after 3.6 s, and what began by then takes a moment
+    time.sleep(0.6 * SESSION_TIMEOUT + 1)  # the lease ends, and what began by then takes a moment
     ran = len(three.site.notes())
-    time.sleep(4)
+    time.sleep(3)
     assert len(three.site.notes()) == ran
     for member in away:
         member.start()
