@@ -71,20 +71,23 @@ class OnSmallDisk(MariaDB):
 
 
 def test_the_disk_of_a_mariadb_is_full_until_somebody_makes_room_and_starts_it_again(tmp_path):
-    with OnSmallDisk(SMALL) as server, ZooKeeper() as zookeeper:
-        with lend_site(tmp_path, server.url, zookeeper.url()) as site:
-            schedulers = Schedulers(site)
+    with (
+        OnSmallDisk(SMALL) as server,
+        ZooKeeper() as zookeeper,
+        lend_site(tmp_path, server.url, zookeeper.url()) as site,
+    ):
+        schedulers = Schedulers(site)
 
-            def fill():
-                server.disk.fill()
-                eventually(lambda: "nothing starts until the ledger answers" in site.log_text(), 60, "it is said")
+        def fill():
+            server.disk.fill()
+            eventually(lambda: "nothing starts until the ledger answers" in site.log_text(), 60, "it is said")
 
-            def mend():
-                server.disk.free()
-                if not server.is_running():  # it ends itself when it cannot write its redo log
-                    server.start()
+        def mend():
+            server.disk.free()
+            if not server.is_running():  # it ends itself when it cannot write its redo log
+                server.start()
 
-            schedulers.strike(fill, 2, mend)
+        schedulers.strike(fill, 2, mend)
 
 
 def test_the_disk_of_an_sqlite_file_is_full_for_a_while(tmp_path, disk):

@@ -1,4 +1,4 @@
-"""Real schedulers and code that they did not expect: others with fewer handlers, a handler that ends them, old tables."""
+"""Real schedulers and what they did not expect: others with fewer handlers, a handler that ends them, old tables."""
 
 import pytest
 
