@@ -9,7 +9,9 @@ import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
+from deploy.servers.ports import free_port
 from deploy.servers.throwaway import Throwaway, lend
 
 JARS = "/usr/share/java"
@@ -53,9 +55,73 @@ class ZooKeeper(Throwaway):
         """Forget all data of a server that does not run."""
         shutil.rmtree(self.folder / "tree", ignore_errors=True)
 
+    def keep(self) -> None:
+        """Take a copy of all data, as a backup; best of a server that does not run."""
+        shutil.copytree(self.folder / "tree", self.folder / "kept", dirs_exist_ok=True)
+
+    def restore(self) -> None:
+        """Give a server that does not run the data that were kept."""
+        self.wipe()
+        shutil.copytree(self.folder / "kept", self.folder / "tree")
+
     def four_letter(self, word: str) -> str:
         """Return the answer to a command such as mntr."""
         return four_letter(self.port, word)
+
+
+class Member(ZooKeeper):
+    """One server of an ensemble: it serves when most of the others run."""
+
+    def __init__(self, number: int, servers: Sequence[str]) -> None:
+        super().__init__(settings=["initLimit=10", "syncLimit=5", *servers])
+        self.number = number
+
+    def start(self) -> None:
+        """Start the server and do not wait for it: alone it would never serve."""
+        self.launch()
+
+    def command(self) -> list[str]:
+        tree = self.folder / "tree"
+        tree.mkdir(exist_ok=True)
+        (tree / "myid").write_text(str(self.number))
+        return super().command()
+
+    def is_up(self) -> bool:
+        with contextlib.suppress(OSError):
+            return "Mode: " in self.four_letter("srvr")
+        return False
+
+
+class Ensemble:
+    """A context with three running servers, which elect one of them."""
+
+    def __init__(self) -> None:
+        servers = [f"server.{number}=127.0.0.1:{free_port()}:{free_port()}" for number in (1, 2, 3)]
+        self.members = [Member(number, servers) for number in (1, 2, 3)]
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as stack:
+            for member in self.members:
+                stack.enter_context(member)
+            self.await_ready()
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    def url(self, namespace: str = NAMESPACE) -> str:
+        """Return the REGISTRY_URL of a namespace."""
+        return f"zookeeper://{','.join(member.hosts for member in self.members)}/{namespace}"
+
+    def await_ready(self) -> None:
+        """Wait until all serve."""
+        for member in self.members:
+            member.await_ready()
+
+    def leader(self) -> Member:
+        """Return the server that the others follow."""
+        return next(member for member in self.members if "Mode: leader" in member.four_letter("srvr"))
 
 
 def command(

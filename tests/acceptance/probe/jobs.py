@@ -45,6 +45,11 @@ def nonsense(context: Context) -> object:
     return {"done": 1}
 
 
+@job("probe-killer", sharding_total_count=1)
+def killer(context: Context) -> None:
+    os._exit(70)
+
+
 @job("probe-second", sharding_total_count=4)
 def second(context: Context) -> str:
     time.sleep(1)

@@ -1,0 +1,1 @@
+"""An app in whose presence `runscheduler` runs on a machine whose clock is wrong."""
