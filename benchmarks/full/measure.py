@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import django
@@ -52,7 +53,10 @@ def serve(fires: int) -> None:
         load(jobs, fires)
     client = Client()
     client.force_login(User.objects.create_user("b", is_staff=True, is_superuser=True))
-    asked = {"round": lambda: round_of(ledger, client, jobs), "plans": lambda: explained(ledger)}
+    asked: dict[str, Callable[[], object]] = {
+        "round": lambda: round_of(ledger, client, jobs),
+        "plans": lambda: explained(ledger),
+    }
     asked["prune"] = lambda: pruning_alone(ledger, fires)
     print(json.dumps("ready"), flush=True)
     for line in sys.stdin:
@@ -67,7 +71,7 @@ def round_of(ledger: DatabaseLedger, client: Client, jobs: list[JobRow]) -> Time
     fire(ledger, times)
     timed(times, "prune, nothing to do", ledger.prune)
     for name, address in addresses.items():
-        timed(times, name, lambda address=address: page(client, address))
+        timed(times, name, partial(page, client, address))
     return times
 
 
