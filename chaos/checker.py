@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from chaos.checks import attempts, effects, enough, fires, ledger, registry, windows
+from chaos.checks import attempts, effects, enough, fires, ledger, misfires, registry, windows
 from chaos.reading import load
 from chaos.values import History, Violation
 
@@ -17,8 +17,11 @@ CHECKS: tuple[Callable[[History], list[Violation]], ...] = (
     fires.no_phantoms,
     fires.all_items,
     fires.requests_answered,
-    fires.no_idle_misses,
+    misfires.policies_kept,
+    misfires.no_idle_misses,
+    misfires.no_idle_cancels,
     windows.matched,
+    windows.reruns_in_time,
     attempts.run_once,
     attempts.no_gaps,
     attempts.tokens_rise,

@@ -13,6 +13,7 @@ from chaos.stage import Stage, eventually
 
 UP_SECONDS = 30.0
 INSIDE_SECONDS = 8.0
+AIM_SECONDS = 0.05
 
 
 def strike(stage: Stage, planned: Planned) -> None:
@@ -33,37 +34,47 @@ def _strike_node(stage: Stage, planned: Planned) -> None:
     with scheduler.busy:
         if not scheduler.is_running():
             scheduler.mend()
-        begin, detail = _NODE[planned.kind](stage, scheduler, planned.seconds)
+        begin, detail = _NODE[planned.kind](stage, scheduler, planned)
         if begin:
             _log(stage, planned.kind, (scheduler.name,), begin, detail)
 
 
 Began = tuple[float, str]
+Node = Callable[[Stage, Scheduler, Planned], Began]
 
 
-def _kill_working(stage: Stage, scheduler: Scheduler, seconds: float) -> Began:
+def _kill_working(stage: Stage, scheduler: Scheduler, planned: Planned) -> Began:
+    _aim(stage, planned)
     begin, pid = time.time(), scheduler.kill_working()
-    stage.over.wait(seconds)
+    stage.over.wait(planned.seconds)
     scheduler.mend()
     return begin, f"pid {pid}"
 
 
-def _kill_both(stage: Stage, scheduler: Scheduler, seconds: float) -> Began:
+def _kill_both(stage: Stage, scheduler: Scheduler, planned: Planned) -> Began:
+    _aim(stage, planned)
     begin, pid = time.time(), scheduler.working()
     scheduler.kill_all()
-    stage.over.wait(seconds)
+    stage.over.wait(planned.seconds)
     scheduler.mend()
     return begin, f"pid {pid}"
 
 
-def _freeze(stage: Stage, scheduler: Scheduler, seconds: float) -> Began:
+def _aim(stage: Stage, planned: Planned) -> None:
+    """Let half of them come within 50 ms of a second in which most jobs are due."""
+    if planned.draw % 2:
+        stage.over.wait(2 - time.time() % 2 + random.Random(planned.draw).uniform(-AIM_SECONDS, AIM_SECONDS))
+
+
+def _freeze(stage: Stage, scheduler: Scheduler, planned: Planned) -> Began:
+    _aim(stage, planned)
     begin, pid = time.time(), scheduler.freeze()
-    stage.over.wait(seconds)
+    stage.over.wait(planned.seconds)
     scheduler.thaw(pid)
     return begin, f"pid {pid}"
 
 
-def _freeze_inside(stage: Stage, scheduler: Scheduler, seconds: float) -> Began:
+def _freeze_inside(stage: Stage, scheduler: Scheduler, planned: Planned) -> Began:
     """Freeze it as soon as a handler is within a transaction, after its first write."""
     for _try in range(5):
         until = time.monotonic() + INSIDE_SECONDS
@@ -71,59 +82,59 @@ def _freeze_inside(stage: Stage, scheduler: Scheduler, seconds: float) -> Began:
             stage.over.wait(0.01)
         begin, pid = time.time(), scheduler.freeze()
         if scheduler.is_inside():
-            stage.over.wait(seconds)
+            stage.over.wait(planned.seconds)
             scheduler.thaw(pid)
             return begin, f"pid {pid}, inside"
         scheduler.thaw(pid)
     return 0.0, "was never inside"
 
 
-def _hold(*directions: str) -> Callable[[Stage, Scheduler, float], Began]:
-    def hold(stage: Stage, scheduler: Scheduler, seconds: float) -> Began:
+def _hold(*directions: str) -> Node:
+    def hold(stage: Stage, scheduler: Scheduler, planned: Planned) -> Began:
         begin = time.time()
         scheduler.zookeeper.hold(*directions)
-        stage.over.wait(seconds)
+        stage.over.wait(planned.seconds)
         scheduler.zookeeper.mend()
         return begin, ""
 
     return hold
 
 
-def _cut_zookeeper(stage: Stage, scheduler: Scheduler, seconds: float) -> Began:
+def _cut_zookeeper(stage: Stage, scheduler: Scheduler, planned: Planned) -> Began:
     begin = time.time()
     scheduler.zookeeper.cut()
-    stage.over.wait(seconds)
+    stage.over.wait(planned.seconds)
     scheduler.zookeeper.mend()
     return begin, ""
 
 
-def _delay(stage: Stage, scheduler: Scheduler, seconds: float) -> Began:
-    begin, late = time.time(), 0.02 + 0.02 * seconds
+def _delay(stage: Stage, scheduler: Scheduler, planned: Planned) -> Began:
+    begin, late = time.time(), 0.02 + 0.02 * planned.seconds
     scheduler.zookeeper.delay(late)
     scheduler.database.delay(late / 10)
-    stage.over.wait(seconds)
+    stage.over.wait(planned.seconds)
     scheduler.zookeeper.mend()
     scheduler.database.mend()
     return begin, f"{late * 1000:.0f} ms to ZooKeeper, {late * 100:.0f} ms to the database, each way"
 
 
-def _cut_database(stage: Stage, scheduler: Scheduler, seconds: float) -> Began:
+def _cut_database(stage: Stage, scheduler: Scheduler, planned: Planned) -> Began:
     begin = time.time()
     scheduler.database.cut()
-    stage.over.wait(seconds)
+    stage.over.wait(planned.seconds)
     scheduler.database.mend()
     return begin, ""
 
 
-def _hold_database(stage: Stage, scheduler: Scheduler, seconds: float) -> Began:
+def _hold_database(stage: Stage, scheduler: Scheduler, planned: Planned) -> Began:
     begin = time.time()
     scheduler.database.hold("up", "down")
-    stage.over.wait(seconds)
+    stage.over.wait(planned.seconds)
     scheduler.database.mend()
     return begin, ""
 
 
-_NODE: Mapping[str, Callable[[Stage, Scheduler, float], Began]] = {
+_NODE: Mapping[str, Node] = {
     "kill working": _kill_working,
     "kill both": _kill_both,
     "freeze long": _freeze,

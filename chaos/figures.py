@@ -5,10 +5,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from chaos.checks.attempts import reruns
+from chaos.checks.attempts import failovers
 from chaos.checks.enough import counts
 from chaos.checks.windows import first_starts
-from chaos.shadows import UNCOUNTED, disturbed, lost_node
+from chaos.shadows import UNCOUNTED, disturbed
 from chaos.values import Entry, History, Violation
 
 
@@ -21,7 +21,7 @@ def figures(history: History, violations: Sequence[Violation]) -> dict[str, Any]
         "faults by kind": dict(sorted(Counter(f.kind for f in history.faults if f.kind not in UNCOUNTED).items())),
         "inside a transaction": sum(fault.detail.endswith("inside") for fault in history.faults),
         "lateness ms": spread([1000 * late for late in undisturbed(history)]),
-        "failover s": {kind: spread(times) for kind, times in sorted(failovers(history).items())},
+        "failover s": {kind: spread(times) for kind, times in sorted(failover_times(history).items())},
         "states of fires": dict(Counter(fire.state for fire in history.fires)),
         "states of executions": dict(Counter(execution.state for execution in history.executions)),
         "violations": [str(violation) for violation in violations],
@@ -45,13 +45,11 @@ def _is_plain(history: History, run: Entry, free_at: float) -> bool:
     return run.run == 0 and free_at < run.fire_time and not disturbed(history, run.fire_time, run.at)
 
 
-def failovers(history: History) -> dict[str, list[float]]:
+def failover_times(history: History) -> dict[str, list[float]]:
     """Return kind of fault → seconds from each fault to the first start of what another instance ran again."""
     found: dict[str, list[float]] = defaultdict(list)
-    for first, second in reruns(history):
-        fault = lost_node(history, first.node, first.at, second.at)
-        if fault and first.instance != second.instance:
-            found[fault.kind].append(second.at - max(fault.begin, first.at))
+    for fault, first, second in failovers(history):
+        found[fault.kind].append(second.at - max(fault.begin, first.at))
     return found
 
 

@@ -76,6 +76,8 @@ def _planned(dice: random.Random, at: float, kind: Kind, nodes: int) -> Planned:
 
 
 def _kinds(dice: random.Random) -> Iterator[Kind]:
+    # First those without which a run shows nothing, however short it is.
+    yield from dice.sample([NAMED["kill both"], NAMED["freeze inside"], NAMED["restart database"]], 3)
     while True:
         yield from dice.sample(_weighted(), len(_weighted()))
 

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
@@ -125,12 +124,3 @@ class Scheduler:
             "DATABASE_URL": database._replace(netloc=f"{database.netloc.rpartition(':')[0]}:{port}").geturl(),
             "CHAOS_NODE": self.name,
         }
-
-
-def pause(seconds: float, until: threading.Event) -> None:
-    """Wait, but no longer than until the run is ended."""
-    until.wait(seconds)
-
-
-def monotonic_deadline(seconds: float) -> float:
-    return time.monotonic() + seconds

@@ -37,15 +37,13 @@ def disturbed(history: History, begin: float, end: float) -> bool:
 
 
 def lost_node(history: History, node: str, begin: float, end: float) -> Fault | None:
-    """Return a fault by which this node may have been declared dead between two times."""
-    return next(
-        (
-            fault
-            for fault in history.faults
-            if fault.kind in RERUNS and node in fault.nodes and fault.begin <= end and begin <= fault.end + RECOVERY
-        ),
-        None,
-    )
+    """Return the last fault by which this node may have been declared dead between two times."""
+    found = [
+        fault
+        for fault in history.faults
+        if fault.kind in RERUNS and node in fault.nodes and fault.begin <= end and begin <= fault.end + RECOVERY
+    ]
+    return max(found, key=lambda fault: fault.begin, default=None)
 
 
 def starts(history: History) -> list[Entry]:

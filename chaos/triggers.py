@@ -1,7 +1,6 @@
 """When jobs should have fired, computed here and not by the product."""
 
 from collections import defaultdict
-from collections.abc import Mapping
 
 from chaos.values import History, Period
 
@@ -15,7 +14,7 @@ def fire_times(period: Period, until: float) -> list[int]:
     return list(range(first, int(until // 1) + 1, period.every))
 
 
-def expected(history: History) -> Mapping[tuple[str, int], list[int]]:
+def expected(history: History) -> dict[tuple[str, int], list[int]]:
     """Return (job, revision) → the fire times that were due under it."""
     periods: dict[str, list[Period]] = defaultdict(list)
     for period in history.periods:
@@ -30,11 +29,11 @@ def expected(history: History) -> Mapping[tuple[str, int], list[int]]:
     return due
 
 
-def totals(history: History) -> Mapping[tuple[str, int], int]:
+def totals(history: History) -> dict[tuple[str, int], int]:
     """Return (job, revision) → the sharding total count."""
     return {(period.job, period.revision): period.total for period in history.periods}
 
 
-def intervals(history: History) -> Mapping[tuple[str, int], int]:
+def intervals(history: History) -> dict[tuple[str, int], int]:
     """Return (job, revision) → the seconds between two fire times."""
     return {(period.job, period.revision): period.every for period in history.periods}

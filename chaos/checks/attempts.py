@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import TypeVar
 
 from chaos.shadows import disturbed, ends, key, lost_node, starts
-from chaos.values import Entry, History, Violation
+from chaos.values import Entry, Fault, History, Violation
 
 Place = TypeVar("Place")
 
@@ -107,6 +107,18 @@ def reruns(history: History) -> list[tuple[Entry, Entry]]:
     return [
         pair for entries in by_execution.values() for pair in pairwise(sorted(entries, key=lambda entry: entry.attempt))
     ]
+
+
+def failovers(history: History) -> list[tuple[Fault, Entry, Entry]]:
+    """Return what another instance ran again, with the fault that its first instance died of."""
+    died = {instance.id: instance.died_at for instance in history.instances}
+    found = []
+    for first, second in reruns(history):
+        death = died.get(first.instance) or second.at
+        fault = lost_node(history, first.node, first.at, min(death, second.at))
+        if fault and first.instance != second.instance:
+            found.append((fault, first, second))
+    return found
 
 
 def _by(entries: Iterable[Entry], place: Callable[[Entry], Place]) -> Mapping[Place, list[Entry]]:

@@ -2,8 +2,8 @@
 
 from collections import Counter, defaultdict
 
-from chaos.shadows import disturbed, starts
-from chaos.triggers import expected, intervals, totals
+from chaos.shadows import starts
+from chaos.triggers import expected, totals
 from chaos.values import Fire, History, Violation
 
 COUNTED_AT_MOST = 1_100
@@ -68,6 +68,10 @@ def no_phantoms(history: History) -> list[Violation]:
         (e.id, e.job, e.item, fires[e.fire].fire_time, fires[e.fire].run) for e in history.executions if e.fire in fires
     }
     return [
+        Violation(kind="phantom execution", text=str(execution))
+        for execution in history.executions
+        if execution.fire not in fires
+    ] + [
         Violation(kind="phantom run", text=str(entry))
         for entry in starts(history)
         if (entry.execution, entry.job, entry.item, entry.fire_time, entry.run) not in known
@@ -96,16 +100,4 @@ def requests_answered(history: History) -> list[Violation]:
         Violation(kind="request", text=f"{job} key {key}: asked for {asked[job, key]} times, {there[job, key]} fires")
         for job, key in sorted(asked.keys() | there.keys())
         if there[job, key] != 1 or not asked[job, key]
-    ]
-
-
-def no_idle_misses(history: History) -> list[Violation]:
-    """Nobody was up, says a row only of times at which a fault, or what it left behind, was there."""
-    every = intervals(history)
-    return [
-        Violation(kind="missed without cause", text=str(fire))
-        for fire in _scheduled(history)
-        if fire.missed_count
-        and fire.reason == "nobody_was_up"
-        and not disturbed(history, fire.first_missed or fire.fire_time, fire.fire_time + every[fire.job, fire.revision])
     ]

@@ -9,7 +9,8 @@ CLOCK = 0.02
 """Seconds by which two readings of the one clock may seem to differ."""
 
 LIVE = ("pending", "running", "waiting")
-FAILED = ("failed", "lost", "killed")
+UNWANTED = ("disabled", "retired")
+"""Reasons for which also what had begun, and whose instance has died since, is cancelled."""
 
 
 def equals_journal(history: History) -> list[Violation]:
@@ -34,19 +35,25 @@ def equals_journal(history: History) -> list[Violation]:
 
 def _difference(history: History, execution: Execution, outcome: str) -> str:
     """Say what is wrong with the state of an execution whose last attempt came to an outcome, or to none."""
-    loses = {job.name for job in history.jobs if not job.failover}
-    disabled = {period.job for period in history.periods if not period.enabled}
     match execution.state:
         case "succeeded":
             return "" if outcome == "done" else "succeeded, but did not end"
         case "failed":
             return "" if outcome not in ("", "done") else "failed, but did not"
         case "lost":
-            return "" if execution.job in loses | disabled else "lost in spite of failover"
+            return "" if _may_be_lost(history, execution) else "lost in spite of failover"
         case "cancelled":
-            return "a cancelled execution has run" if outcome and not execution.reason else ""
+            return "" if not execution.attempt or execution.reason in UNWANTED else "cancelled after it had begun"
         case _:
             return ""
+
+
+def _may_be_lost(history: History, execution: Execution) -> bool:
+    """Is failover off, or was the job disabled, so that nobody wanted it run again?"""
+    at = execution.finished_at or history.end
+    configured = [period for period in history.periods if period.job == execution.job and period.after <= at]
+    enabled = max(configured, key=lambda period: period.revision).enabled if configured else False
+    return not enabled or any(job.name == execution.job and not job.failover for job in history.jobs)
 
 
 def _outside(execution: Execution, at: float) -> bool:

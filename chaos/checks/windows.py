@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from chaos.checks.attempts import failovers
 from chaos.shadows import RECOVERY, disturbing, starts
 from chaos.values import Entry, Execution, Fault, History, Violation
 
@@ -30,6 +31,19 @@ def matched(history: History) -> list[Violation]:
     windows = windows_of(history, runs)
     for slice in sorted(windows.keys() | runs.keys()):
         found += match(windows.get(slice, []), [run.at for run in runs.get(slice, [])], f"{slice[0]} item {slice[1]}")
+    return found
+
+
+def reruns_in_time(history: History) -> list[Violation]:
+    """What a dead instance left is run again once its session has ended, unless other faults keep that back."""
+    found = []
+    for fault, first, second in failovers(history):
+        others = [other for other in disturbing(history.faults) if other is not fault]
+        begin = max(fault.begin, first.at)
+        latest = latest_start(begin + history.session, begin, others)
+        if second.at > latest:
+            text = f"{second.at - begin:.1f} s after {fault}: {first}; then {second}"
+            found.append(Violation(kind="late re-run", text=text))
     return found
 
 
@@ -65,9 +79,8 @@ def windows_of(history: History, runs: dict[tuple[str, int], list[Entry]]) -> di
     faults = disturbing(history.faults)
     windows: dict[tuple[str, int], list[Window]] = defaultdict(list)
     free_at: dict[tuple[str, int], float] = {}
-    for execution in sorted(history.executions, key=lambda e: (fires[e.fire].fire_time, e.id)):
-        if not execution.attempt:
-            continue
+    ran = [execution for execution in history.executions if execution.attempt and execution.fire in fires]
+    for execution in sorted(ran, key=lambda e: (fires[e.fire].fire_time, e.id)):
         release = float(fires[execution.fire].fire_time)
         deadline = latest_start(max(release, free_at.get(execution.slice, release)), release, faults)
         windows[execution.slice].append(_window(execution, release, deadline))
