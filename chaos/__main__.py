@@ -29,7 +29,11 @@ def main(arguments: Sequence[str]) -> int:
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(10**6)
     print(f"chaos: SEED={seed} SECONDS={options.seconds:g}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
-    history = run(folder, seed, options.seconds)
+    try:
+        history = run(folder, seed, options.seconds)
+    except (KeyboardInterrupt, SystemExit):
+        shutil.rmtree(folder)
+        raise
     violations = check(history)
     results = options.results or (RESULTS if options.seconds >= LONG else None)
     if results:

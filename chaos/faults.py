@@ -252,7 +252,7 @@ _STRIKES: Mapping[str, Callable[[Stage, Planned], None]] = {
 }
 
 
-def start(stage: Stage, planned: Planned) -> threading.Thread:
+def start(stage: Stage, planned: Planned) -> None:
     """Let a fault happen beside others; what goes wrong in the rig itself is a trouble, not a fault."""
 
     def run() -> None:
@@ -262,5 +262,5 @@ def start(stage: Stage, planned: Planned) -> threading.Thread:
             stage.note("troubles", {"text": f"{planned.kind}: {error!r}"[:2000]})
 
     thread = threading.Thread(target=run, name=planned.kind)
+    stage.striking.append(thread)
     thread.start()
-    return thread

@@ -119,7 +119,7 @@ def count_seen(context: Context) -> int:
 @contextlib.contextmanager
 def inside() -> Iterator[None]:
     """Tell the rig, by a file, that this process is within a transaction after its first write."""
-    file = Path(INSIDE, f"{NODE}.{random.randrange(10**9)}")
+    file = Path(INSIDE, f"{NODE}.{os.getpid()}.{random.randrange(10**9)}")
     file.touch()
     try:
         yield

@@ -9,6 +9,7 @@ from chaos.values import Fault, History
 
 LEFT, TOP, PER_SECOND, MARGIN = 110, 40, 4.0, 10
 NODE_HEIGHT, ROW_HEIGHT, GAP = 14, 5, 14
+NARROWEST = 640
 SERVERS = "servers"
 COLORS = {"done": "#2a7d4f", "failed": "#c77700", "cut short": "#c0392b"}
 BANDS = {"kill": "#c0392b", "freeze": "#2e6fb7", "hold": "#8e44ad", "cut": "#8e44ad", "restart": "#c77700"}
@@ -18,7 +19,7 @@ OTHER = "#7f8c8d"
 def plot(history: History) -> str:
     """Return the whole SVG."""
     tops, height = _tops(history)
-    width = LEFT + PER_SECOND * (history.end - history.begin) + MARGIN
+    width = max(NARROWEST, LEFT + PER_SECOND * (history.end - history.begin) + MARGIN)
     nodes = [*history.nodes, SERVERS]
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height}" '

@@ -67,13 +67,13 @@ def watched(stage: Stage) -> Iterator[None]:
 
 def play(stage: Stage, planned: list[Planned], seconds: float) -> None:
     """Let the faults begin when they are planned to, each beside those that still last."""
-    since, threads = time.monotonic(), []
+    since = time.monotonic()
     for each in planned:
         stage.over.wait(max(0.0, since + each.at - time.monotonic()))
         say(f"{time.monotonic() - since:6.1f} s  {each.kind}")
-        threads.append(faults.start(stage, each))
+        faults.start(stage, each)
     stage.over.wait(max(0.0, since + seconds - time.monotonic()))
-    for thread in threads:
+    for thread in stage.striking:
         thread.join()
 
 

@@ -90,20 +90,14 @@ class Scheduler:
             os.kill(pid, signal.SIGCONT)
 
     def is_inside(self) -> bool:
-        """Is one of its handlers within a transaction, after its first write?"""
-        return any(self.inside.glob(f"{self.name}.*"))
-
-    def forget_inside(self) -> None:
-        """Remove what killed handlers have left."""
-        for file in self.inside.glob(f"{self.name}.*"):
-            file.unlink(missing_ok=True)
+        """Is one of its handlers within a transaction, after its first write? What killed ones left does not count."""
+        return any(self.inside.glob(f"{self.name}.{self.working()}.*"))
 
     def mend(self) -> None:
         """Start the process again if it has ended, and mend its links."""
         self.zookeeper.mend()
         self.database.mend()
         if not self.is_running():
-            self.forget_inside()
             self.start()
 
     def drain(self) -> int:
@@ -123,4 +117,5 @@ class Scheduler:
             "REGISTRY_URL": f"zookeeper://{hosts}/chaos",
             "DATABASE_URL": database._replace(netloc=f"{database.netloc.rpartition(':')[0]}:{port}").geturl(),
             "CHAOS_NODE": self.name,
+            "CHAOS_SHIFT": str(self.log.with_suffix(".shift")),
         }

@@ -38,6 +38,7 @@ class Stage:
         self.mariadb = MariaDB(DURABLE)
         self.schedulers: list[Scheduler] = []
         self.over = threading.Event()
+        self.striking: list[threading.Thread] = []
         self.servers = threading.Lock()
         self.database = threading.Lock()
 
@@ -55,6 +56,8 @@ class Stage:
 
     def __exit__(self, *error: object) -> None:
         self.over.set()
+        for thread in self.striking:
+            thread.join()  # else it would start again what has just been ended
         self._stack.close()
 
     @property
