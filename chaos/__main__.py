@@ -34,6 +34,9 @@ def main(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, SystemExit):
         shutil.rmtree(folder)
         raise
+    except Exception:
+        print(f"the rig itself has failed; what there is, is in {folder}")
+        raise
     violations = check(history)
     results = options.results or (RESULTS if options.seconds >= LONG else None)
     if results:
