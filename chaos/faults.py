@@ -76,15 +76,16 @@ def _freeze(stage: Stage, scheduler: Scheduler, planned: Planned) -> Began:
 
 def _freeze_inside(stage: Stage, scheduler: Scheduler, planned: Planned) -> Began:
     """Freeze it as soon as a handler is within a transaction, after its first write."""
+    way = "atomic" if planned.draw % 3 else "once"
     for _try in range(5):
         until = time.monotonic() + INSIDE_SECONDS
-        while not scheduler.is_inside() and time.monotonic() < until:
+        while not scheduler.is_inside(way) and time.monotonic() < until:
             stage.over.wait(0.01)
         begin, pid = time.time(), scheduler.freeze()
-        if scheduler.is_inside():
+        if scheduler.is_inside(way):
             stage.over.wait(planned.seconds)
             scheduler.thaw(pid)
-            return begin, f"pid {pid}, inside"
+            return begin, f"pid {pid}, {way}, inside"
         scheduler.thaw(pid)
     return 0.0, "was never inside"
 

@@ -63,7 +63,7 @@ def fenced(context: Context) -> None:
         time.sleep(random.uniform(0, 0.2))
         with context.atomic():
             write("atomic", context)
-            with inside():
+            with inside("atomic"):
                 time.sleep(random.uniform(0.2, 1.5))
             write("atomic", context)
 
@@ -80,7 +80,7 @@ def only_once(context: Context) -> None:
 
 def pay(context: Context) -> None:
     write("once", context)
-    with inside():
+    with inside("once"):
         time.sleep(random.uniform(0, 0.5))
 
 
@@ -117,9 +117,9 @@ def count_seen(context: Context) -> int:
 
 
 @contextlib.contextmanager
-def inside() -> Iterator[None]:
-    """Tell the rig, by a file, that this process is within a transaction after its first write."""
-    file = Path(INSIDE, f"{NODE}.{os.getpid()}.{random.randrange(10**9)}")
+def inside(way: str) -> Iterator[None]:
+    """Tell the rig, by a file, that this process is within a transaction of some way, after its first write."""
+    file = Path(INSIDE, f"{NODE}.{os.getpid()}.{way}.{random.randrange(10**9)}")
     file.touch()
     try:
         yield

@@ -89,9 +89,9 @@ class Scheduler:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGCONT)
 
-    def is_inside(self) -> bool:
-        """Is one of its handlers within a transaction, after its first write? What killed ones left does not count."""
-        return any(self.inside.glob(f"{self.name}.{self.working()}.*"))
+    def is_inside(self, way: str) -> bool:
+        """Is a handler of its working process within a transaction, after its first write? `way`: atomic or once."""
+        return any(self.inside.glob(f"{self.name}.{self.working()}.{way}.*"))
 
     def mend(self) -> None:
         """Start the process again if it has ended, and mend its links."""
