@@ -7,6 +7,9 @@ from dataclasses import dataclass
 EVERY = 11.0
 """Seconds from one fault to the next, on average; several last for longer."""
 
+EDITED = 0.4
+"""How often a job is edited between two faults."""
+
 QUIET = 3.0
 """Seconds at the end of a run in which nothing begins."""
 
@@ -60,13 +63,16 @@ class Planned:
 
 
 def plan(seed: int, seconds: float, nodes: int) -> list[Planned]:
-    """Return the faults of a run, each kind before any kind comes again."""
+    """Return the faults of a run, each kind before any kind comes again, and edits in between."""
     dice = random.Random(seed)
     kinds, planned = _kinds(dice), []
     at = dice.uniform(1, 3)
     while at < seconds - QUIET:
         planned.append(_planned(dice, at, next(kinds), nodes))
-        at += dice.uniform(0.4, 1.6) * EVERY if seconds > 300 else dice.uniform(0.3, 1.2) * EVERY
+        gap = dice.uniform(0.4, 1.6) * EVERY if seconds > 300 else dice.uniform(0.3, 1.2) * EVERY
+        if dice.random() < EDITED and at + gap / 2 < seconds - QUIET:
+            planned.append(_planned(dice, at + gap / 2, NAMED["edit"], nodes))
+        at += gap
     return planned
 
 
@@ -83,5 +89,5 @@ def _kinds(dice: random.Random) -> Iterator[Kind]:
 
 
 def _weighted() -> Sequence[Kind]:
-    """Let edits and kills come twice in a round."""
-    return (*KINDS, NAMED["edit"], NAMED["kill working"], NAMED["kill both"])
+    """Let kills come twice in a round."""
+    return (*KINDS, NAMED["kill working"], NAMED["kill both"])
