@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run cluster rolling-restart password reset setup tools test test-fast bench bench-full bench-sessions demo-sessions simulate check format messages
+.PHONY: help run cluster rolling-restart password reset setup tools test test-fast bench bench-full bench-sessions demo-sessions simulate check format messages chaos
 
 VENV := .venv/bin/python
 
@@ -55,6 +55,9 @@ demo-sessions: setup ## see in a minute why sessions have to be shared by the we
 
 simulate: tools ## play clusters with faults on a virtual clock, and check every promise (SECONDS=60 SEED=)
 	$(VENV) -m scheduling.tests.simulation --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
+
+chaos: setup ## kill, freeze and cut off real schedulers and servers, and check every promise (SECONDS=600 SEED=)
+	$(VENV) -m chaos --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
 
 check: tools ## format, lint, types, floors, migrations, catalogues
 	@$(VENV) -m deploy.packages gettext

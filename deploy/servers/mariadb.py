@@ -57,7 +57,9 @@ def install(folder: Path, password: str) -> None:
     # A path of its own folder only: it is a shell script that takes a path with a space for two.
     make = [program("mariadb-install-db"), "--no-defaults", "--datadir=./tables", f"--user={user()}"]
     make += ["--auth-root-authentication-method=normal", "--skip-test-db"]
-    done = subprocess.run(make, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    # In a folder that they share, a server that starts removes the temporary tables of one that runs.
+    env = os.environ | {"TMPDIR": str(folder)}
+    done = subprocess.run(make, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode:
         raise RuntimeError(f"MariaDB could not be installed into {folder}:\n{done.stdout[-4000:]}")
     init = folder / "init.sql"
@@ -78,6 +80,7 @@ def command(folder: Path, port: int, options: Sequence[str] = ()) -> list[str]:
         f"--datadir={folder / 'tables'}",
         "--socket=../socket",  # seen from the tables: the path of a socket has at most 107 bytes
         f"--init-file={folder / 'init.sql'}",
+        f"--tmpdir={folder}",
         "--bind-address=127.0.0.1",
         f"--port={port}",
         "--max-connections=300",

@@ -1,0 +1,94 @@
+"""The ledger says what the journal says, everything is settled, and nothing is held."""
+
+from collections import defaultdict
+
+from chaos.shadows import ends, starts
+from chaos.values import Execution, History, Violation
+
+CLOCK = 0.02
+"""Seconds by which two readings of the one clock may seem to differ."""
+
+LIVE = ("pending", "running", "waiting")
+UNWANTED = ("disabled", "retired")
+"""Reasons for which also what had begun, and whose instance has died since, is cancelled."""
+
+
+def equals_journal(history: History) -> list[Violation]:
+    """Each execution ended as its last attempt did."""
+    started = {(entry.execution, entry.attempt): entry for entry in starts(history)}
+    ended = {(end.execution, end.attempt): end for end in ends(history).values()}
+    found = []
+    for execution in history.executions:
+        place = (execution.id, execution.attempt)
+        start, end = started.get(place), ended.get(place)
+        outcome = end.outcome if end else ""
+        if wrong := _difference(history, execution, outcome):
+            found.append(Violation(kind="ledger differs", text=f"{wrong}: {execution}; the journal: {end or start}"))
+        elif start and (start.token, start.item) != (execution.token, execution.item):
+            found.append(Violation(kind="ledger differs", text=f"token or item: {execution}; the journal: {start}"))
+        elif start and execution.state in ("succeeded", "failed") and start.instance != execution.instance:
+            found.append(Violation(kind="ledger differs", text=f"instance: {execution}; the journal: {start}"))
+        elif end and execution.state == "succeeded" and _outside(execution, end.at):
+            found.append(Violation(kind="ledger differs", text=f"times: {execution}; the journal: {end}"))
+    return found
+
+
+def _difference(history: History, execution: Execution, outcome: str) -> str:
+    """Say what is wrong with the state of an execution whose last attempt came to an outcome, or to none."""
+    match execution.state:
+        case "succeeded":
+            return "" if outcome == "done" else "succeeded, but did not end"
+        case "failed":
+            return "" if outcome not in ("", "done") else "failed, but did not"
+        case "lost":
+            return "" if _may_be_lost(history, execution) else "lost in spite of failover"
+        case "cancelled":
+            return "" if not execution.attempt or execution.reason in UNWANTED else "cancelled after it had begun"
+        case _:
+            return ""
+
+
+def _may_be_lost(history: History, execution: Execution) -> bool:
+    """Is failover off, or was the job disabled, so that nobody wanted it run again?"""
+    at = execution.finished_at or history.end
+    configured = [period for period in history.periods if period.job == execution.job and period.after <= at]
+    enabled = max(configured, key=lambda period: period.revision).enabled if configured else False
+    return not enabled or any(job.name == execution.job and not job.failover for job in history.jobs)
+
+
+def _outside(execution: Execution, at: float) -> bool:
+    started, finished = execution.started_at or 0.0, execution.finished_at or 0.0
+    return not started - CLOCK <= at <= finished + CLOCK
+
+
+def settled(history: History) -> list[Violation]:
+    """At the end every fire has the state that its executions give it, and no item is held."""
+    by_fire: dict[int, list[Execution]] = defaultdict(list)
+    for execution in history.executions:
+        by_fire[execution.fire].append(execution)
+    found = [Violation(kind="unsettled", text=str(e)) for e in history.executions if e.state in LIVE]
+    found += [Violation(kind="held", text=str(item)) for item in history.items if item.execution or item.instance]
+    for fire in history.fires:
+        if fire.settled_at is None or (by_fire[fire.id] and fire.state not in _states(by_fire[fire.id])):
+            text = f"{fire}: {sorted({e.state for e in by_fire[fire.id]})}"
+            found.append(Violation(kind="unsettled", text=text))
+    return found
+
+
+def _states(executions: list[Execution]) -> tuple[str, ...]:
+    counted = {execution.state for execution in executions} - {"cancelled"}
+    if not counted:
+        return ("skipped", "coalesced")
+    if counted == {"succeeded"}:
+        return ("succeeded",)
+    return ("partly_failed",) if "succeeded" in counted else ("failed",)
+
+
+def tokens_counted(history: History) -> list[Violation]:
+    """No start has a larger token than its item has counted to."""
+    counted = {(item.job, item.number): item.token for item in history.items}
+    return [
+        Violation(kind="token unknown", text=str(entry))
+        for entry in starts(history)
+        if entry.token > counted.get(entry.slice, 0)
+    ]

@@ -1,0 +1,59 @@
+"""What a fault explains: which nodes it hits, and for how long what it did may still show."""
+
+from collections.abc import Iterable
+
+from chaos.values import Entry, Fault, History
+
+EDITS = frozenset({"edit"})
+RERUNS = frozenset(
+    {
+        "kill working",
+        "kill both",
+        "freeze long",
+        "freeze inside",
+        "hold zookeeper",
+        "hold requests",
+        "hold answers",
+        "cut zookeeper",
+    }
+)
+"""Kinds of faults after which others may run again what a node was running."""
+
+UNCOUNTED = frozenset({"start", "stall"})
+"""Not the rig's doing: everything just started, or the machine stood still. They explain lateness, and do not count."""
+
+RECOVERY = 12.0
+"""Seconds after a fault in which things may still be late: session timeout, take-over, start of a process."""
+
+
+def disturbing(faults: Iterable[Fault]) -> list[Fault]:
+    """Return the faults that may make something late."""
+    return [fault for fault in faults if fault.kind not in EDITS]
+
+
+def disturbed(history: History, begin: float, end: float) -> bool:
+    """Was any fault, or what it left behind, there between two times?"""
+    return any(fault.begin <= end and begin <= fault.end + RECOVERY for fault in disturbing(history.faults))
+
+
+def lost_node(history: History, node: str, begin: float, end: float) -> Fault | None:
+    """Return the last fault by which this node may have been declared dead between two times."""
+    found = [
+        fault
+        for fault in history.faults
+        if fault.kind in RERUNS and node in fault.nodes and fault.begin <= end and begin <= fault.end + RECOVERY
+    ]
+    return max(found, key=lambda fault: fault.begin, default=None)
+
+
+def starts(history: History) -> list[Entry]:
+    return [entry for entry in history.entries if entry.event == "start"]
+
+
+def ends(history: History) -> dict[tuple[int, int, int], Entry]:
+    """Return (execution, attempt, token) → the end that its handler noted."""
+    return {(e.execution, e.attempt, e.token): e for e in history.entries if e.event == "end"}
+
+
+def key(entry: Entry) -> tuple[int, int, int]:
+    return (entry.execution, entry.attempt, entry.token)
