@@ -26,11 +26,12 @@ class Schedulers:
 
     def restart(self) -> None:
         """Drain both, and start two others."""
+        gone = living(self.site)
         for scheduler in self.running:
             scheduler.signal(signal.SIGTERM)
         assert [scheduler.wait() for scheduler in self.running] == [0, 0]
         self.running = [self.site.scheduler() for _ in range(2)]
-        eventually(lambda: not living(self.site) & self.instances and shares(self.site, 2), 40, "the others own all")
+        eventually(lambda: not living(self.site) & gone and shares(self.site, 2), 40, "the others own all")
         self.instances = living(self.site)
 
     def replace_one(self) -> None:
