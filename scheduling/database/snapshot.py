@@ -18,6 +18,9 @@ logger = logging.getLogger("scheduling.database")
 FRESH_SECONDS = 5.0
 """The leader writes every two seconds; what is older than this may not be so any more."""
 
+LOOKS_MOST = 5
+"""So many looks in a row are only noted: a restore under live instances may have brought back an older document."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
@@ -38,16 +41,18 @@ class SnapshotWriter:
 
     def __init__(self) -> None:
         self._written: dict[str, Any] = {}
+        self._looks = 0
 
     def write(self, cluster: Cluster, by: str) -> None:
         """Keep what the leader `by` sees."""
         shown = {"instances": cluster.instances, "assignments": cluster.assignments, "epoch": cluster.epoch}
         mine = Snapshot.objects.filter(id=1, leader=by, epoch=cluster.epoch)
-        if shown == self._written and mine.update(looked_at=DatabaseNow()):
+        self._looks += 1
+        if shown == self._written and self._looks < LOOKS_MOST and mine.update(looked_at=DatabaseNow()):
             return
         row = {"leader": by, "epoch": cluster.epoch, "document": _to_document(cluster), "looked_at": DatabaseNow()}
         transact(lambda: _put(row))
-        self._written = shown
+        self._written, self._looks = shown, 0
 
 
 def _put(row: Mapping[str, Any]) -> None:

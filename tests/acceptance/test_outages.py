@@ -52,7 +52,7 @@ def test_an_instance_that_is_frozen_for_a_moment_is_late_and_loses_nothing(sched
 
 
 def test_a_database_that_is_killed_and_comes_back(schedulers, server):
-    schedulers.strike(server.kill, 2, server.start)
+    schedulers.strike(server.kill, 3, server.start)
 
 
 def test_a_database_that_is_frozen_for_longer_than_an_answer_may_take(schedulers, server):
@@ -106,16 +106,21 @@ def test_a_deadlock_that_a_scheduler_loses(schedulers, server):
     schedulers.site.write("CREATE TABLE ballast (id int)")
     with contextlib.closing(connect(schedulers.site.env["DATABASE_URL"])) as other:
 
-        def lock_against_the_order():
-            cursor = other.cursor()
-            # Of two that wait for each other, InnoDB undoes the one that has written less: not this one.
-            cursor.execute("INSERT INTO ballast SELECT seq FROM seq_1_to_5000")
-            cursor.execute("SELECT id FROM scheduling_execution WHERE state = 'running' FOR UPDATE")
-            await_waiting(server)  # a scheduler that has locked items and wants these executions, to finish them
-            cursor.execute("SELECT id FROM scheduling_item ORDER BY id FOR UPDATE")
+        def meet_one():
+            lock_against_the_order(other.cursor(), server)
+            other.rollback()
+            return status(server, "Innodb_deadlocks") > before
 
-        schedulers.strike(lock_against_the_order, 1, other.rollback)
-    assert status(server, "Innodb_deadlocks") > before
+        schedulers.strike(lambda: eventually(meet_one, 40, "a deadlock"), 0, other.rollback)
+
+
+def lock_against_the_order(cursor, server):
+    """Lock executions and then items, as nobody should, while a scheduler has locked items and wants executions."""
+    # Of two that wait for each other, InnoDB undoes the one that has written less: not this one.
+    cursor.execute("INSERT INTO ballast SELECT seq FROM seq_1_to_5000")
+    cursor.execute("SELECT id FROM scheduling_execution WHERE state = 'running' FOR UPDATE")
+    await_waiting(server)
+    cursor.execute("SELECT id FROM scheduling_item ORDER BY id FOR UPDATE")
 
 
 def await_waiting(server):

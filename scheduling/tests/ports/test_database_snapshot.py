@@ -7,7 +7,7 @@ import pytest
 from django.db.models import F
 
 from scheduling.database.ledger import DatabaseLedger
-from scheduling.database.snapshot import FRESH_SECONDS, read_snapshot
+from scheduling.database.snapshot import FRESH_SECONDS, LOOKS_MOST, read_snapshot
 from scheduling.models import Snapshot
 from scheduling.tests.ports.showing_suite import CLUSTER
 
@@ -25,6 +25,15 @@ def test_what_has_not_changed_costs_one_statement(django_assert_num_queries):
     ledger.show(CLUSTER, by="a")
     with django_assert_num_queries(1):
         ledger.show(replace(CLUSTER), by="a")
+
+
+def test_an_older_document_that_a_restore_brought_back_does_not_stay():
+    ledger = DatabaseLedger()
+    ledger.show(CLUSTER, by="a")
+    Snapshot.objects.update(document={"instances": {}, "assignments": {}})
+    for _look in range(LOOKS_MOST):
+        ledger.show(CLUSTER, by="a")
+    assert read_snapshot().cluster.instances == CLUSTER.instances
 
 
 def test_a_change_is_written_without_reading_what_was_there(django_assert_num_queries):

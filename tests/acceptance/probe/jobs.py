@@ -56,6 +56,11 @@ def second(context: Context) -> str:
     return f"parameter {context.parameter}"
 
 
+@job("probe-while", sharding_total_count=4)
+def a_while(context: Context) -> None:
+    time.sleep(3)
+
+
 @job("probe-slow", sharding_total_count=4)
 def slow(context: Context) -> None:
     time.sleep(8)
