@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from chaos.checks import attempts, effects, enough, fires, ledger, misfires, registry, windows
+from chaos.checks import attempts, effects, enough, fires, ledger, misfires, registry, retries, windows
 from chaos.reading import load
 from chaos.values import History, Violation
 
@@ -28,6 +28,9 @@ CHECKS: tuple[Callable[[History], list[Violation]], ...] = (
     attempts.no_overlap,
     attempts.reruns_explained,
     attempts.deaths_explained,
+    retries.not_too_many,
+    retries.not_too_soon,
+    retries.elsewhere,
     effects.once_exactly,
     effects.atomic_whole,
     effects.effects_of_runs,

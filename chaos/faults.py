@@ -14,6 +14,8 @@ from chaos.stage import Stage, eventually
 UP_SECONDS = 30.0
 INSIDE_SECONDS = 8.0
 AIM_SECONDS = 0.05
+STEPS = (100, -50, 86_400)
+"""Seconds by which a clock steps ahead or back."""
 
 
 def strike(stage: Stage, planned: Planned) -> None:
@@ -119,6 +121,14 @@ def _delay(stage: Stage, scheduler: Scheduler, planned: Planned) -> Began:
     return begin, f"{late * 1000:.0f} ms to ZooKeeper, {late * 100:.0f} ms to the database, each way"
 
 
+def _step_clock(stage: Stage, scheduler: Scheduler, planned: Planned) -> Began:
+    begin, shift = time.time(), STEPS[planned.draw % len(STEPS)]
+    scheduler.shift_clock(shift)
+    stage.over.wait(planned.seconds)
+    scheduler.shift_clock(0)
+    return begin, f"{shift:+} s"
+
+
 def _cut_database(stage: Stage, scheduler: Scheduler, planned: Planned) -> Began:
     begin = time.time()
     scheduler.database.cut()
@@ -146,6 +156,7 @@ _NODE: Mapping[str, Node] = {
     "hold answers": _hold("down"),
     "cut zookeeper": _cut_zookeeper,
     "delay": _delay,
+    "clock step": _step_clock,
     "cut database": _cut_database,
     "hold database": _hold_database,
 }

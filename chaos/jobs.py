@@ -1,8 +1,9 @@
-"""The rig's jobs: quick, sharded and slow ones of each misfire policy, ones with effects, ones that fail, one lost."""
+"""The rig's jobs: of each misfire policy, with effects, failing, lost, attempted again, hanging, dying."""
 
 import contextlib
 import os
 import random
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,6 +54,43 @@ def flaky(context: Context) -> None:
     with noted(context):
         if random.random() < 0.3:
             raise ValueError("fails now and then, as it should")
+
+
+@job("retried", cron="*/20 * * * * ?", sharding_total_count=3, retries=2, retry_delay=1)
+def retried(context: Context) -> None:
+    with noted(context):
+        if random.random() < 0.5:
+            raise ValueError("fails every second time, as it should")
+
+
+@job("overrun", cron="*/20 * * * * ?", sharding_total_count=2, timeout=2, retries=1, retry_delay=1)
+def overrun(context: Context) -> None:
+    """Take longer than allowed now and then, and do not look at `cancelled`."""
+    with noted(context):
+        time.sleep(random.uniform(0.2, 4))
+
+
+@job(
+    "isolated",
+    cron="*/15 * * * * ?",
+    sharding_total_count=2,
+    isolation="process",
+    timeout=4,
+    on_timeout="kill",
+    retries=1,
+    retry_delay=1,
+)
+def isolated(context: Context) -> None:
+    """Die, or hang, in a process of its own now and then."""
+    with noted(context):
+        match random.randrange(5):
+            case 0:
+                note("end", context, outcome="died")
+                os.kill(os.getpid(), signal.SIGKILL)
+            case 1:
+                time.sleep(60)
+            case _:
+                time.sleep(0.1)
 
 
 @job("fenced", cron="*/2 * * * * ?", sharding_total_count=5)

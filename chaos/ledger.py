@@ -85,9 +85,21 @@ def _period(
 
 
 def jobs(url: str) -> tuple[Job, ...]:
-    found = rows(url, "SELECT id, name, misfire, failover FROM scheduling_job")
+    found = rows(
+        url, "SELECT id, name, misfire, failover, retries, retry_delay, timeout, on_timeout FROM scheduling_job"
+    )
     return tuple(
-        Job(id=id, name=name, misfire=misfire, failover=bool(failover)) for id, name, misfire, failover in found
+        Job(
+            id=id,
+            name=name,
+            misfire=misfire,
+            failover=bool(failover),
+            retries=retries,
+            retry_delay=delay,
+            timeout=timeout,
+            kills=on_timeout == "kill",
+        )
+        for id, name, misfire, failover, retries, delay, timeout, on_timeout in found
     )
 
 
@@ -128,7 +140,7 @@ def executions(url: str) -> tuple[Execution, ...]:
     found = rows(
         url,
         "SELECT e.id, e.fire_id, j.name, e.item, e.state, e.reason, e.attempt, e.token, e.instance_id, "
-        "e.started_at, e.finished_at "
+        "e.started_at, e.finished_at, e.failures "
         "FROM scheduling_execution e JOIN scheduling_job j ON j.id = e.job_id ORDER BY e.id",
     )
     return tuple(
@@ -144,8 +156,9 @@ def executions(url: str) -> tuple[Execution, ...]:
             instance=instance,
             started_at=_seconds(started) if started else None,
             finished_at=_seconds(finished) if finished else None,
+            failures=failures,
         )
-        for id, fire, job, item, state, reason, attempt, token, instance, started, finished in found
+        for id, fire, job, item, state, reason, attempt, token, instance, started, finished, failures in found
     )
 
 

@@ -39,6 +39,7 @@ KINDS = (
     Kind(name="hold answers", target="node", shortest=9, longest=14, reruns=True),
     Kind(name="cut zookeeper", target="node", shortest=1, longest=12, reruns=True),
     Kind(name="delay", target="node", shortest=5, longest=12),
+    Kind(name="clock step", target="node", shortest=4, longest=12),
     Kind(name="cut database", target="node", shortest=1, longest=8),
     Kind(name="hold database", target="node", shortest=1, longest=8),
     Kind(name="restart follower", target="zookeeper", shortest=0.5, longest=4),

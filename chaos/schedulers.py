@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
@@ -16,6 +17,7 @@ from chaos.proxy import Link
 ROOT = Path(__file__).parents[1]
 WORKERS = 12
 DRAIN_SECONDS = 75
+WORKING_SECONDS = 5.0
 
 
 class Scheduler:
@@ -25,6 +27,7 @@ class Scheduler:
         self.name = name
         self.inside = folder / "inside"
         self.log = folder / f"{name}.log"
+        self.shift = self.log.with_suffix(".shift")
         self.busy = threading.Lock()
         self.zookeeper = Link(zookeepers)
         self.database = Link([urlsplit(env["DATABASE_URL"]).port or 3306])
@@ -58,36 +61,43 @@ class Scheduler:
         return self.process.poll() is None
 
     def working(self) -> int:
-        """Return the process that works: the child of a supervisor, or the one process there is."""
-        children = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
-        with contextlib.suppress(OSError):
-            found = Path(children).read_text().split()
-            return int(found[0]) if found else self.process.pid
+        """Return the process that works, the child of the supervisor; wait for it where one has just died."""
+        deadline = time.monotonic() + WORKING_SECONDS
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError):
+                found = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+                if found:
+                    return int(found[0])
+            time.sleep(0.02)
         return self.process.pid
 
     def kill_working(self) -> int:
         """End the process that works, as the kernel does when memory is short; return its pid."""
-        pid = self.working()
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-        return pid
+        return self._send(signal.SIGKILL, self.working())
 
     def kill_all(self) -> None:
-        """End the supervisor and all that it has started, as a power cut does."""
+        """End the supervisor and the process that works, in this order, as a power cut does."""
         if self.is_running():
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
+            working = self.working()
+            self._send(signal.SIGKILL, self.process.pid)
+            self._send(signal.SIGKILL, working)
         self.process.wait()
 
     def freeze(self) -> int:
-        pid = self.working()
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGSTOP)
-        return pid
+        return self._send(signal.SIGSTOP, self.working())
 
     def thaw(self, pid: int) -> None:
+        self._send(signal.SIGCONT, pid)
+
+    def shift_clock(self, seconds: float) -> None:
+        """Let this node take another time for the time."""
+        self.shift.with_suffix(".draft").write_text(str(seconds))
+        self.shift.with_suffix(".draft").rename(self.shift)
+
+    def _send(self, number: signal.Signals, pid: int) -> int:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGCONT)
+            os.kill(pid, number)
+        return pid
 
     def is_inside(self, way: str) -> bool:
         """Is a handler of its working process within a transaction, after its first write? `way`: atomic or once."""
@@ -117,5 +127,5 @@ class Scheduler:
             "REGISTRY_URL": f"zookeeper://{hosts}/chaos",
             "DATABASE_URL": database._replace(netloc=f"{database.netloc.rpartition(':')[0]}:{port}").geturl(),
             "CHAOS_NODE": self.name,
-            "CHAOS_SHIFT": str(self.log.with_suffix(".shift")),
+            "CHAOS_SHIFT": str(self.shift),
         }

@@ -1,6 +1,7 @@
 """What a fault explains: which nodes it hits, and for how long what it did may still show."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable
 
 from chaos.values import Entry, Fault, History
 
@@ -21,6 +22,9 @@ RERUNS = frozenset(
 
 UNCOUNTED = frozenset({"start", "stall"})
 """Not the rig's doing: everything just started, or the machine stood still. They explain lateness, and do not count."""
+
+SLACK = 0.1
+"""Seconds by which the scheduler may think that a handler began before it did, and its time is over sooner."""
 
 RECOVERY = 12.0
 """Seconds after a fault in which things may still be late: session timeout, take-over, start of a process."""
@@ -57,3 +61,32 @@ def ends(history: History) -> dict[tuple[int, int, int], Entry]:
 
 def key(entry: Entry) -> tuple[int, int, int]:
     return (entry.execution, entry.attempt, entry.token)
+
+
+Time = Callable[[Entry], float | None]
+"""When something happened to the attempt that this entry is the start of; None if it did not."""
+
+
+def kill_times(history: History) -> Time:
+    """Return when the process of an attempt may have been killed at its timeout: no sooner than this."""
+    jobs = {job.name: job for job in history.jobs}
+
+    def killed(start: Entry) -> float | None:
+        job = jobs[start.job]
+        return start.at + job.timeout if job.kills and job.timeout else None
+
+    return killed
+
+
+def failure_times(history: History) -> Time:
+    """Return when an attempt failed: by its outcome, or because its time was over."""
+    jobs, ended = {job.name: job for job in history.jobs}, ends(history)
+
+    def failed(start: Entry) -> float | None:
+        end, timeout = ended.get(key(start)), jobs[start.job].timeout
+        over_at = start.at + timeout if timeout else math.inf
+        if end is None or end.at >= over_at - SLACK:
+            return over_at if timeout else None
+        return end.at if end.outcome != "done" else None
+
+    return failed

@@ -77,6 +77,11 @@ class Job:
     name: str
     misfire: str
     failover: bool
+    retries: int = 0
+    retry_delay: int = 0
+    timeout: int | None = None
+    kills: bool = False
+    """Its process is killed at the timeout; otherwise its handler is told to stop, and goes on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +126,7 @@ class Execution:
     instance: str | None
     started_at: float | None
     finished_at: float | None
+    failures: int = 0
 
     @property
     def slice(self) -> tuple[str, int]:

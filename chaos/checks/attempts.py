@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 from typing import TypeVar
 
-from chaos.shadows import disturbed, ends, key, lost_node, starts
+from chaos.shadows import disturbed, ends, failure_times, key, kill_times, lost_node, starts
 from chaos.values import Entry, Fault, History, Violation
 
 Place = TypeVar("Place")
@@ -64,12 +64,12 @@ def tokens_rise(history: History) -> list[Violation]:
 def no_overlap(history: History) -> list[Violation]:
     """An attempt begins only when the one before it, by tokens, has ended, or its instance was declared dead."""
     died = {instance.id: instance.died_at for instance in history.instances}
-    ended = ends(history)
+    ended, killed = ends(history), kill_times(history)
     found = []
     for entries in _by(starts(history), lambda entry: entry.slice).values():
         for first, second in pairwise(sorted(entries, key=lambda entry: entry.token)):
             end, death = ended.get(key(first)), died.get(first.instance)
-            over = [at for at in (end.at if end else None, death) if at is not None]
+            over = [at for at in (end.at if end else killed(first), death) if at is not None]
             if not over or min(over) > second.at:
                 found.append(Violation(kind="overlap", text=f"{first}, ended or dead at {over}; yet {second}"))
     return found
@@ -77,12 +77,11 @@ def no_overlap(history: History) -> list[Violation]:
 
 def reruns_explained(history: History) -> list[Violation]:
     """What ran runs again only where it had failed, or where a fault hit its node."""
-    ended = ends(history)
+    ended, failed_at = ends(history), failure_times(history)
     found = []
     for first, second in reruns(history):
         end = ended.get(key(first))
-        failed = end is not None and end.outcome != "done"
-        if not failed and not lost_node(history, first.node, first.at, second.at):
+        if failed_at(first) is None and not lost_node(history, first.node, first.at, second.at):
             text = f"{first}, {'ended ' + end.outcome if end else 'no end'}; again {second}"
             found.append(Violation(kind="unprovoked re-run", text=text))
     return found

@@ -2,8 +2,8 @@
 
 from collections import defaultdict
 
-from chaos.shadows import ends, starts
-from chaos.values import Execution, History, Violation
+from chaos.shadows import ends, failure_times, kill_times, starts
+from chaos.values import Entry, Execution, History, Violation
 
 CLOCK = 0.02
 """Seconds by which two readings of the one clock may seem to differ."""
@@ -22,7 +22,7 @@ def equals_journal(history: History) -> list[Violation]:
         place = (execution.id, execution.attempt)
         start, end = started.get(place), ended.get(place)
         outcome = end.outcome if end else ""
-        if wrong := _difference(history, execution, outcome):
+        if wrong := _difference(history, execution, start, outcome):
             found.append(Violation(kind="ledger differs", text=f"{wrong}: {execution}; the journal: {end or start}"))
         elif start and (start.token, start.item) != (execution.token, execution.item):
             found.append(Violation(kind="ledger differs", text=f"token or item: {execution}; the journal: {start}"))
@@ -33,13 +33,17 @@ def equals_journal(history: History) -> list[Violation]:
     return found
 
 
-def _difference(history: History, execution: Execution, outcome: str) -> str:
+def _difference(history: History, execution: Execution, start: Entry | None, outcome: str) -> str:
     """Say what is wrong with the state of an execution whose last attempt came to an outcome, or to none."""
     match execution.state:
         case "succeeded":
             return "" if outcome == "done" else "succeeded, but did not end"
+        case "failed" if execution.reason == "timed_out":
+            return "" if start and failure_times(history)(start) is not None else "timed out, but was in time"
         case "failed":
             return "" if outcome not in ("", "done") else "failed, but did not"
+        case "killed":
+            return "" if start and kill_times(history)(start) and not outcome else "killed, but ended by itself"
         case "lost":
             return "" if _may_be_lost(history, execution) else "lost in spite of failover"
         case "cancelled":

@@ -174,6 +174,24 @@ def rerun(**changes):
     return replace(found, **changes)
 
 
+def retried(**changes):
+    """Return a history in which the second fire fails on n1, and is attempted again on n2, as its job says."""
+    plain = rerun()
+    failed = entry("end", 2, outcome="ValueError")
+    found = replace(
+        plain,
+        entries=(*plain.entries, failed),
+        faults=(),
+        nodes=("n1", "n2", "n3"),
+        exits={"n1": 0, "n2": 0, "n3": 0},
+        jobs=(Job(id=1, name=JOB, misfire="fire_once", failover=True, retries=1, retry_delay=5),),
+        executions=instead(plain.executions, plain.executions[1], replace(plain.executions[1], failures=1)),
+        instances=(Instance(id="a", died_at=None, died_by=""), *LIVING),
+        tree=tree(owners={"b": [[0, 0]]}, instances={"a": "", "b": "", "c": ""}, leader={"b-0000000002": ""}),
+    )
+    return replace(found, **changes)
+
+
 def paid(**changes):
     """Return a history of the job whose effect is written through `once`."""
     job = "only-once"

@@ -6,7 +6,7 @@ import pytest
 
 from chaos.checker import CHECKS, check
 from chaos.reading import keep, load
-from chaos.values import Fault, Instance, Item, Marker, Request
+from chaos.values import Fault, Instance, Item, Job, Marker, Request
 from tests.chaos.histories import (
     JOB,
     effects,
@@ -19,11 +19,12 @@ from tests.chaos.histories import (
     paid,
     period,
     rerun,
+    retried,
     tree,
     without,
 )
 
-GOOD = {"plain": history, "run again": rerun, "once": paid}
+GOOD = {"plain": history, "run again": rerun, "once": paid, "retried": retried}
 
 
 def kinds(found):
@@ -40,7 +41,7 @@ def test_a_history_is_kept_in_a_file_as_it_is(tmp_path):
     assert load(tmp_path / "history.json") == rerun()
 
 
-PLAIN, AGAIN, PAID = history(), rerun(), paid()
+PLAIN, AGAIN, PAID, RETRIED = history(), rerun(), paid(), retried()
 START, LOOK, END = entry("start"), entry("look"), entry("end")
 STARTED_AGAIN = next(e for e in AGAIN.entries if e.event == "start" and e.attempt == 2)
 SECOND = AGAIN.executions[1]
@@ -86,6 +87,17 @@ PROVOKED = {
     "overlap": history(entries=instead(PLAIN.entries, END, replace(END, at=1025.0))),
     "unprovoked re-run": rerun(faults=(Fault(kind="edit", nodes=(), begin=1020.5, end=1020.6),)),
     "unprovoked death": history(instances=(Instance(id="a", died_at=1033.0, died_by="b"),)),
+    # Retries
+    "too many attempts": retried(jobs=(replace(RETRIED.jobs[0], retries=0),)),
+    "gave up early": retried(
+        executions=instead(RETRIED.executions, RETRIED.executions[1], replace(RETRIED.executions[1], state="failed"))
+    ),
+    "retried too soon": retried(
+        entries=instead(RETRIED.entries, STARTED_AGAIN, replace(STARTED_AGAIN, at=1025.9)),
+    ),
+    "retried where it failed": retried(
+        entries=instead(RETRIED.entries, STARTED_AGAIN, replace(STARTED_AGAIN, instance="a", node="n1")),
+    ),
     # Effects
     "once": paid(effects=(*PAID.effects, replace(PAID.effects[0], id=99))),
     "marker": paid(markers=(*PAID.markers[1:], Marker(execution=7, name="pay"))),
@@ -117,7 +129,25 @@ def test_each_check_is_seen_to_fail():
     assert seen == set(CHECKS)
 
 
+KILLS = Job(id=1, name=JOB, misfire="fire_once", failover=True, timeout=4, kills=True)
+TELLS = replace(KILLS, kills=False)
+
 MORE = {
+    "an attempt that is killed although it had ended": (
+        "ledger differs",
+        history(jobs=(KILLS,), executions=instead(PLAIN.executions, execution(3), execution(3, state="killed"))),
+    ),
+    "an attempt that has timed out in time": (
+        "ledger differs",
+        history(
+            jobs=(TELLS,),
+            executions=instead(PLAIN.executions, execution(3), execution(3, state="failed", reason="timed_out")),
+        ),
+    ),
+    "an attempt that begins before the one before it can have been killed": (
+        "overlap",
+        retried(jobs=(replace(KILLS, timeout=30),), entries=without(RETRIED.entries, RETRIED.entries[-1])),
+    ),
     "a token that falls from one attempt to the next": (
         "token fell",
         rerun(entries=instead(AGAIN.entries, STARTED_AGAIN, replace(STARTED_AGAIN, token=1))),
