@@ -63,6 +63,11 @@ def taker(execution: LiveExecution, cluster: Cluster) -> str | None:
     return retried_by(execution.failed_on, owner, _able(job, cluster))
 
 
+def retried_anywhere(cluster: Cluster, handlers: Set[str]) -> set[str]:
+    """Return the jobs of these handlers whose failed executions may move, whoever owns their items."""
+    return {job.name for job in cluster.jobs.values() if job.retry.moves and job.handler in handlers}
+
+
 def assignments_due(jobs: Iterable[Job], cluster: Cluster, live_items: Mapping[str, Set[int]]) -> Due:
     """Return the assignments to publish: of those jobs whose owners have to change, the new ones; empty if retired.
 

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from scheduling.domain.cluster import taker
+from scheduling.domain.cluster import retried_anywhere, taker
 from scheduling.domain.errors import InstanceDead, LedgerUnavailable, RegistryUnavailable
 from scheduling.domain.fire import Attempt, ExecutionState, LiveExecution, claimable
 from scheduling.ports.ledger import Fence, Ledger, TakenBack
@@ -243,7 +243,9 @@ class Node:
 
     def _look(self) -> None:
         self._look_timer.restart()
-        look = self._ledger.look(sorted(self._mine().keys() | self._retried()))
+        look = self._ledger.look(
+            sorted(self._mine().keys() | retried_anywhere(self._membership.cluster, self._handlers.keys()))
+        )
         busy = {(attempt.job, attempt.item) for attempt in self._workers.running().values()}
         self._looked_at = look.now
         self._backlog = claimable(look, self._takes, busy)
@@ -252,11 +254,6 @@ class Node:
         for execution in look.executions:
             if execution.run == 0:
                 self._agenda.pass_to(execution.job, execution.fire_time)
-
-    def _retried(self) -> set[str]:
-        """Return the jobs whose failed executions this instance may attempt again, whoever owns their items."""
-        jobs = self._membership.cluster.jobs.values()
-        return {job.name for job in jobs if job.retry.moves and job.handler in self._handlers}
 
     def _takes(self, execution: LiveExecution) -> bool:
         return taker(execution, self._membership.cluster) == self._membership.instance.id
