@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run cluster rolling-restart password reset setup tools test test-fast bench bench-full bench-sessions demo-sessions simulate check format messages chaos
+.PHONY: help run cluster rolling-restart password reset setup tools test test-fast test-outages bench bench-full bench-sessions demo-sessions simulate check format messages chaos
 
 VENV := .venv/bin/python
 
@@ -34,9 +34,12 @@ tools:
 
 test: setup ## run the whole suite, with real processes and servers
 	$(VENV) -m pytest -m "not acceptance" -n 2
-	$(VENV) -m pytest -m acceptance -n 3 --dist loadfile
+	$(VENV) -m pytest -m "acceptance and not outage" -n 3 --dist loadfile
 	$(VENV) -m deploy.servers.mariadb -- $(VENV) -m pytest -m "mariadb and not acceptance"
 	$(VENV) -m deploy.servers.mariadb -- $(VENV) -m pytest -m "mariadb and acceptance" -n 3 --dist loadfile
+
+test-outages: setup ## take databases, ZooKeeper, clocks and disks away from real schedulers, for minutes: docs/operations.md
+	$(VENV) -m pytest -m outage -n 3 --dist loadfile
 
 test-fast: tools ## run the tests that need no server and no process of their own
 	$(VENV) -m pytest -m "not acceptance" -n 2

@@ -18,7 +18,7 @@ from tests.acceptance.promises import at, check_fire_times, check_runs, owners, 
 from tests.acceptance.site import eventually
 from tests.acceptance.site import site as lend_site
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.outage, pytest.mark.timeout(200)]
 
 DAY = 86_400
 

@@ -15,7 +15,7 @@ from tests.acceptance.promises import shares
 from tests.acceptance.site import eventually
 from tests.acceptance.site import site as lend_site
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.outage, pytest.mark.timeout(200)]
 
 MEGABYTE = 1 << 20
 SMALL = [*QUICK, "--innodb-log-file-size=8M", "--innodb-flush-log-at-trx-commit=2"]

@@ -14,7 +14,7 @@ from tests.acceptance.outage import Schedulers
 from tests.acceptance.site import connect, eventually
 from tests.acceptance.site import site as lend_site
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.outage, pytest.mark.timeout(200)]
 
 # A server that is killed must not lose what it has committed: that is a restore, which is another test.
 KEEPS_ITS_WORD = [option for option in QUICK if "flush-log" not in option] + ["--innodb-flush-log-at-trx-commit=2"]

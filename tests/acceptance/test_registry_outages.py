@@ -12,7 +12,7 @@ from tests.acceptance.promises import living, shares
 from tests.acceptance.site import eventually
 from tests.acceptance.site import site as lend_site
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.outage, pytest.mark.timeout(200)]
 
 SESSION_TIMEOUT = 4
 LIMIT = 3 * SESSION_TIMEOUT + 1

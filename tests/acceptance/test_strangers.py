@@ -7,7 +7,7 @@ from tests.acceptance.promises import check_fire_times, check_runs, owners, shar
 from tests.acceptance.site import Site, eventually
 from tests.acceptance.site import site as lend_site
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.outage, pytest.mark.timeout(200)]
 
 ATTEMPTS = 6
 NOT_RUN = "SELECT COUNT(*) FROM scheduling_execution WHERE state IN ('failed', 'lost')"
