@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run cluster rolling-restart password reset setup tools test test-fast test-outages bench bench-full bench-sessions demo-sessions simulate check format messages chaos
+.PHONY: help run cluster rolling-restart password reset setup tools test test-fast test-outages bench bench-full bench-sessions demo-sessions simulate check format messages chaos chaos-seeded
 
 VENV := .venv/bin/python
 
@@ -34,7 +34,7 @@ tools:
 
 test: setup ## run the whole suite, with real processes and servers
 	$(VENV) -m pytest -m "not acceptance" -n 2
-	$(VENV) -m pytest -m "acceptance and not outage" -n 3 --dist loadfile
+	$(VENV) -m pytest -m "acceptance and not outage and not seeded" -n 3 --dist loadfile
 	$(VENV) -m deploy.servers.mariadb -- $(VENV) -m pytest -m "mariadb and not acceptance"
 	$(VENV) -m deploy.servers.mariadb -- $(VENV) -m pytest -m "mariadb and acceptance" -n 3 --dist loadfile
 
@@ -61,6 +61,9 @@ simulate: tools ## play clusters with faults on a virtual clock, and check every
 
 chaos: setup ## kill, freeze and cut off real schedulers and servers, and check every promise (SECONDS=600 SEED=)
 	$(VENV) -m chaos --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
+
+chaos-seeded: setup ## put bugs in, one at a time, and see that `make chaos` finds them
+	$(VENV) -m pytest -m seeded
 
 check: tools ## format, lint, types, floors, migrations, catalogues
 	@$(VENV) -m deploy.packages gettext

@@ -30,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     print(f"chaos: SEED={seed} SECONDS={options.seconds:g}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     try:
-        history = run(folder, seed, options.seconds)
+        history = run(folder, seed, options.seconds, options.settings)
     except (KeyboardInterrupt, SystemExit):
         shutil.rmtree(folder)
         raise
@@ -52,6 +52,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=LONG, help="how long faults happen (default: %(default)g)")
     parser.add_argument("--seed", type=int, help="repeat the faults of the run that printed it")
     parser.add_argument("--results", type=Path, help="write the report into this folder, however short the run")
+    parser.add_argument("--settings", default="chaos.settings", help="of the schedulers (default: %(default)s)")
     parser.add_argument("--keep", action="store_true", help="keep what the run left behind, also without a violation")
     return parser.parse_args(arguments)
 

@@ -28,10 +28,10 @@ LIVE = "SELECT COUNT(*) FROM scheduling_execution WHERE live"
 OPEN = "SELECT COUNT(*) FROM scheduling_fire WHERE unsettled"
 
 
-def run(folder: Path, seed: int, seconds: float) -> History:
+def run(folder: Path, seed: int, seconds: float, settings: str) -> History:
     """Play one run and return what it left behind."""
     starting = time.time()
-    with Stage(folder) as stage, watched(stage):
+    with Stage(folder, settings) as stage, watched(stage):
         await_shares(stage, START_SECONDS)
         begin = time.time()
         stage.note("faults", {"kind": "start", "nodes": stage.names, "begin": starting, "end": begin})

@@ -32,8 +32,9 @@ DURABLE = (  # what is committed stays, also when the server is killed
 class Stage:
     """A context with everything running; `folder` keeps what the checker reads."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: str) -> None:
         self.folder = folder
+        self.settings = settings
         self.ensemble = Ensemble()
         self.mariadb = MariaDB(DURABLE)
         self.schedulers: list[Scheduler] = []
@@ -72,7 +73,7 @@ class Stage:
     def env(self) -> dict[str, str]:
         return os.environ | {
             "SECRET_KEY": "only-for-the-rig",
-            "DJANGO_SETTINGS_MODULE": "chaos.settings",
+            "DJANGO_SETTINGS_MODULE": self.settings,
             "DATABASE_URL": self.mariadb.url,
             "REGISTRY_URL": f"zookeeper://127.0.0.1:{self.ensemble.ports[0]}/{NAMESPACE}",
             "REDIS_URL": "",

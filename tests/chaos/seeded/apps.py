@@ -1,0 +1,47 @@
+"""The bugs, by the number that they have in docs/seeded-bugs.md."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.apps import AppConfig
+
+
+class Seeded(AppConfig):
+    """Replaces one step of the product in every process that has this app."""
+
+    name = "tests.chaos.seeded"
+    label = "seeded"
+
+
+class WithoutFence(Seeded):
+    """9: what an attempt writes counts, whoever holds its item by then."""
+
+    def ready(self) -> None:
+        from scheduling.database.fence import DatabaseFence
+
+        DatabaseFence._pass = lambda self, attempt, using: True  # type: ignore[method-assign]
+
+
+class WithoutMarker(Seeded):
+    """10: what `once` has written is written again by the next attempt."""
+
+    def ready(self) -> None:
+        from scheduling.database.fence import DatabaseFence
+
+        def try_once(
+            self: DatabaseFence, attempt: Any, name: str, function: Callable[[], Any], results: list[Any], using: str
+        ) -> None:
+            with self.atomic(attempt, using=using):
+                results.append(function())
+
+        DatabaseFence._try_once = try_once  # type: ignore[method-assign]
+
+
+class WithoutRow(Seeded):
+    """20: a cursor passes fire times that no row accounts for."""
+
+    def ready(self) -> None:
+        from scheduling.database.opening import OpeningBatch
+
+        OpeningBatch._missed = lambda self: []  # type: ignore[method-assign]
+        OpeningBatch._link_coalesced = lambda self: None  # type: ignore[method-assign]
