@@ -61,6 +61,10 @@ def start_executions(ids: Iterable[int], by: str, claim: str) -> int:
         instance_id=by,
         claim=claim,
         started_at=DatabaseNow(),
+        progress_done=None,
+        progress_total=None,
+        reason="",
+        message="",
     )
 
 

@@ -1,6 +1,7 @@
 """Cutting off: an attempt ends while its handler still runs; its item stays held until the handler returns."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from django.db.models import F
 
@@ -10,7 +11,7 @@ from scheduling.domain.fire import Attempt, ExecutionState, Result
 from scheduling.models import Execution, Item
 
 
-def cut_off(results: Sequence[Result], rows: Rows) -> dict[int, int]:
+def cut_off(results: Sequence[Result], rows: Rows, not_after: datetime | None) -> dict[int, int]:
     """Write these results under larger tokens, within the caller's transaction; return execution → token.
 
     Also of those that were cut off before: the answer may have been lost.
@@ -19,7 +20,7 @@ def cut_off(results: Sequence[Result], rows: Rows) -> dict[int, int]:
     items = rows.items((result.attempt.job, result.attempt.item) for result in results)
     held = [items[result.attempt.job, result.attempt.item] for result in holding]
     Item.objects.filter(id__in=sorted(held)).update(token=F("token") + 1)
-    end_attempts(holding, rows)
+    end_attempts(holding, rows, not_after)
     return {execution: token for r in results for execution, token in _cut_off_from(r, items).items()}
 
 

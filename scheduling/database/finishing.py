@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.db.models import Exists, F, OuterRef, QuerySet
@@ -33,20 +33,20 @@ class End(NamedTuple):
     retry_in: timedelta | None
 
 
-def write_results(results: Sequence[Result], rows: Rows) -> dict[int, Verdict]:
+def write_results(results: Sequence[Result], rows: Rows, not_after: datetime | None) -> dict[int, Verdict]:
     """Write the results whose tokens still hold their items, within the caller's transaction; return all verdicts."""
     holding = still_holding(results, rows)
     items = rows.items((result.attempt.job, result.attempt.item) for result in holding)
     Item.objects.filter(id__in=sorted(items.values())).update(execution_id=None, instance_id=None)
-    end_attempts(holding, rows)
+    end_attempts(holding, rows, not_after)
     written = {result.attempt.execution: Verdict.WRITTEN for result in holding}
     return written | _verdicts([result for result in results if result.attempt.execution not in written])
 
 
-def end_attempts(holding: Sequence[Result], rows: Rows) -> None:
+def end_attempts(holding: Sequence[Result], rows: Rows, not_after: datetime | None) -> None:
     """End the executions of these results, or let them wait for their next attempts; their items are locked."""
     for end, executions in _by_end(holding, _wanted(holding, rows)).items():
-        _end_executions(executions, end)
+        _end_executions(executions, end, not_after)
 
 
 def still_holding(results: Sequence[Result], rows: Rows) -> list[Result]:
@@ -75,18 +75,19 @@ def _by_end(results: Iterable[Result], wanted: frozenset[str]) -> Mapping[End, l
     return ends
 
 
-def _end_executions(ids: list[int], end: End) -> None:
+def _end_executions(ids: list[int], end: End, not_after: datetime | None) -> None:
     running = Execution.objects.filter(id__in=sorted(ids), state=ExecutionState.RUNNING)
-    ended = running.update(reason=end.reason or "", message=end.message, **_as_fields(end))
+    ended = running.update(reason=end.reason or "", message=end.message, **_as_fields(end, not_after))
     if ended != len(ids):
         raise BrokenLedger(
             _("of executions %(ids)s, held by their items, only %(ended)s were running"), ids=sorted(ids), ended=ended
         )
 
 
-def _as_fields(end: End) -> dict[str, object]:
+def _as_fields(end: End, not_after: datetime | None) -> dict[str, object]:
     if end.retry_in is not None:
-        due_at = database_now() + end.retry_in
+        now = database_now()
+        due_at = min(now, not_after or now) + end.retry_in
         return {"state": ExecutionState.WAITING, "due_at": due_at, "failures": F("failures") + 1}
     failed = {} if end.state is ExecutionState.SUCCEEDED else {"failures": F("failures") + 1}
     return {"state": end.state, "live": None, "finished_at": DatabaseNow(), **failed}

@@ -31,8 +31,9 @@ WHERE job.id IN (%s) ORDER BY job.id
 """
 
 EXECUTIONS = f"""
-INSERT INTO {Execution._meta.db_table} (fire_id, job_id, item, state, live, due_at, attempt, failures, reason, message)
-SELECT fire.id, fire.job_id, item.number, '{ExecutionState.PENDING.value}', TRUE, fire.fire_time, 0, 0, '', ''
+INSERT INTO {Execution._meta.db_table} (fire_id, job_id, item, state, live, due_at,
+    attempt, failures, deaths, reason, message)
+SELECT fire.id, fire.job_id, item.number, '{ExecutionState.PENDING.value}', TRUE, fire.fire_time, 0, 0, 0, '', ''
 FROM {Fire._meta.db_table} fire
 JOIN {Item._meta.db_table} item ON item.job_id = fire.job_id AND item.number < fire.total
 WHERE fire.id IN (%s) ORDER BY fire.id, item.number

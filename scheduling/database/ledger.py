@@ -155,24 +155,25 @@ class DatabaseLedger:
         with answered():
             return self._attempts.read(claiming.claimed(claim))
 
-    def finish(self, results: Sequence[Result]) -> dict[int, Verdict]:
+    def finish(self, results: Sequence[Result], *, not_after: datetime | None = None) -> dict[int, Verdict]:
         verdicts: dict[int, Verdict] = {}
         for start in range(0, len(results), BATCH):
-            verdicts |= self._finish(results[start : start + BATCH])
+            verdicts |= self._finish(results[start : start + BATCH], not_after)
         return verdicts
 
-    def _finish(self, results: Sequence[Result]) -> dict[int, Verdict]:
+    def _finish(self, results: Sequence[Result], not_after: datetime | None) -> dict[int, Verdict]:
         try:
-            return transact(lambda: finishing.write_results(results, self._rows))
+            return transact(lambda: finishing.write_results(results, self._rows, not_after))
         except DataError as error:
             if len(results) > 1:
-                return {execution: verdict for r in results for execution, verdict in self._finish([r]).items()}
+                alone = [self._finish([result], not_after) for result in results]
+                return {execution: verdict for verdicts in alone for execution, verdict in verdicts.items()}
             # One message that this database cannot store must not keep its item, nor the others of its batch.
             unstored = replace(results[0], message=f"the message could not be stored: {str(error)!a}"[:500])
-            return transact(lambda: finishing.write_results([unstored], self._rows))
+            return transact(lambda: finishing.write_results([unstored], self._rows, not_after))
 
-    def cut_off(self, results: Sequence[Result]) -> dict[int, int]:
-        return transact(lambda: cutting_off.cut_off(results, self._rows))
+    def cut_off(self, results: Sequence[Result], *, not_after: datetime | None = None) -> dict[int, int]:
+        return transact(lambda: cutting_off.cut_off(results, self._rows, not_after))
 
     def release(self, tokens: Mapping[Attempt, int]) -> None:
         transact(lambda: cutting_off.release(tokens, self._rows))
@@ -196,8 +197,8 @@ class DatabaseLedger:
     def audit(self, instance: str, running: Set[int]) -> tuple[TakenBack, ...]:
         return transact(lambda: takeover.take_back(takeover.not_running(instance, running), died=False))
 
-    def prune(self) -> bool:
-        return self._pruner.prune()
+    def prune(self, *, not_after: datetime | None = None) -> bool:
+        return self._pruner.prune(not_after)
 
 
 _LOOK = ("id", "job_id", "item", "fire__fire_time", "fire__run", "due_at", "instance_id", "state")

@@ -42,10 +42,11 @@ class Pruner:
         self._after = 0
         """The id of the last job that has nothing to prune in this round."""
 
-    def prune(self) -> bool:
+    def prune(self, not_after: datetime | None = None) -> bool:
         """Prune the jobs whose turn it is; return whether the round goes on."""
         with answered():
             now, before = database_now(), self._after
+            now = min(now, not_after or now)
             fires, goes_on = self._take_turn(now)
             batch = batch_of(fires)
         if batch.fires or batch.executions:

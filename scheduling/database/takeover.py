@@ -1,10 +1,10 @@
 """Taking over: what a dead instance, or a lost claim, left running is pending again, or lost."""
 
 import logging
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 
 from django.db import connection
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 
 from scheduling.database.clock import DatabaseNow
 from scheduling.domain.fire import ExecutionState, Reason
@@ -38,10 +38,13 @@ def take_back(items: QuerySet[Item], *, died: bool) -> tuple[TakenBack, ...]:
     Item.objects.filter(id__in=[item.id for item in locked]).update(execution_id=None, instance_id=None)
     running = Execution.objects.filter(state=ExecutionState.RUNNING)
     rows = running.filter(id__in=[item.execution_id for item in locked])
-    runs = {id: attempt - failures for id, attempt, failures in rows.values_list("id", "attempt", "failures")}
+    deaths = dict(rows.values_list("id", "deaths"))
     jobs = {job.id: job for job in Job.objects.filter(id__in={item.job_id for item in locked})}
-    ran = [item for item in locked if item.execution_id in runs]
-    taken = tuple(_taken_back(i, jobs[i.job_id], died, runs[i.execution_id or 0] > TAKE_OVERS_MOST) for i in ran)
+    ran = [item for item in locked if item.execution_id in deaths]
+    unasked = _unasked([item.instance_id for item in ran]) if died else frozenset()
+    running.filter(id__in=[i.execution_id for i in ran if i.instance_id in unasked]).update(deaths=F("deaths") + 1)
+    ended = {i.id: deaths[i.execution_id or 0] + (i.instance_id in unasked) for i in ran}
+    taken = tuple(_taken_back(i, jobs[i.job_id], died, ended[i.id] > TAKE_OVERS_MOST) for i in ran)
     again, lost = ([t.execution for t in taken if t.lost is is_lost] for is_lost in (False, True))
     running.filter(id__in=again).update(state=ExecutionState.PENDING, instance_id=None)
     running.filter(id__in=lost).update(
@@ -59,6 +62,12 @@ def lock(items: QuerySet[Item]) -> Sequence[Item]:
     skip = connection.features.has_select_for_update_skip_locked
     locked = Item.objects.select_for_update(skip_locked=skip).filter(id__in=sorted(holders)).order_by("id")
     return [item for item in locked if item.instance_id == holders[item.id]] if holders else []
+
+
+def _unasked(instances: Iterable[str | None]) -> frozenset[str | None]:
+    """Return those of these dead instances that have not ended in order, as one that drains and leaves some behind."""
+    ended = Instance.objects.filter(id__in=set(instances), died_by=F("id"))
+    return frozenset(instances) - set(ended.values_list("id", flat=True))
 
 
 def _taken_back(item: Item, job: Job, died: bool, too_often: bool) -> TakenBack:

@@ -149,6 +149,7 @@ class Execution(models.Model):
     due_at = models.DateTimeField(_("due"))
     attempt = models.PositiveIntegerField(_("attempts"), default=0)
     failures = models.PositiveIntegerField(_("failed attempts"), default=0)
+    deaths = models.PositiveIntegerField(default=0)  # of instances that ran it, and were not asked to end
     token = models.BigIntegerField(_("fencing token"), null=True)
     instance_id = models.CharField(_("instance"), max_length=64, null=True)  # NULL is "nobody"
     claim = models.CharField(max_length=40, null=True)  # NULL is "never claimed"

@@ -118,14 +118,15 @@ class Ledger(Configuration, Protocol):
     def claimed(self, claim: str) -> tuple[Attempt, ...]:
         """Return what an earlier call of `claim` won and still holds; for when its answer did not come."""
 
-    def finish(self, results: Sequence[Result]) -> dict[int, Verdict]:
+    def finish(self, results: Sequence[Result], *, not_after: datetime | None = None) -> dict[int, Verdict]:
         """Write these results, free their items and return execution → verdict; may be repeated.
 
         A result counts only with the token that still holds its item. One with a `retry_in` makes its execution wait
-        for so long; it fails instead if the job is disabled or retired by now.
+        for so long, counted from the ledger's clock, but from `not_after` at the latest: a clock that has jumped ahead
+        would block the item. It fails instead if the job is disabled or retired by now.
         """
 
-    def cut_off(self, results: Sequence[Result]) -> dict[int, int]:
+    def cut_off(self, results: Sequence[Result], *, not_after: datetime | None = None) -> dict[int, int]:
         """Write the results of attempts whose handlers still run, and return execution → new token; may be repeated.
 
         Each item gets a larger token, so that its handler writes nothing any more, and stays held: nothing else runs
@@ -145,7 +146,7 @@ class Ledger(Configuration, Protocol):
         """Free every item that a dead instance holds, or one without a row.
 
         Its execution is pending again, or lost if the job's failover is off, the job is disabled or retired, or it was
-        taken over `TAKE_OVERS_MOST` times before.
+        taken over `TAKE_OVERS_MOST` times before, each time from an instance that did not end in order.
         """
 
     def audit(self, instance: str, running: AbstractSet[int]) -> tuple[TakenBack, ...]:
@@ -154,11 +155,12 @@ class Ledger(Configuration, Protocol):
         It is pending again, or lost if the job is disabled or retired.
         """
 
-    def prune(self) -> bool:
+    def prune(self, *, not_after: datetime | None = None) -> bool:
         """Forget some of the fires that are too old or too many, and instances long gone; return whether to go on.
 
         A bounded number of settled fires, of each job the oldest first, with their executions and markers; none that
-        settled within the last hour, or for which an item is still held. May be repeated, and by several at once.
+        settled within the last hour, or for which an item is still held. May be repeated, and by several at once. What
+        is old is told by the ledger's clock, or by `not_after`, if that is earlier.
         """
 
 

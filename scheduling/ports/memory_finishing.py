@@ -83,6 +83,8 @@ def _end(tables: Tables, execution: ExecutionRow, result: Result, now: datetime)
 
 def _put_back(tables: Tables, execution: ExecutionRow, died: bool) -> TakenBack:
     job, item = execution.key
+    row = tables.instances.get(execution.instance or "")
+    execution.deaths += died and not (row and row.left)
     taken = TakenBack(
         execution=execution.id,
         job=job,
@@ -99,5 +101,5 @@ def _put_back(tables: Tables, execution: ExecutionRow, died: bool) -> TakenBack:
 
 def _is_lost(tables: Tables, execution: ExecutionRow, died: bool) -> bool:
     configured = tables.jobs[execution.key[0]].job
-    too_often = execution.attempt - execution.failures > TAKE_OVERS_MOST
+    too_often = execution.deaths > TAKE_OVERS_MOST
     return not configured.enabled or (died and (not configured.failover or too_often))

@@ -137,7 +137,7 @@ class MemoryLedger:
         if instance not in self.joined():
             return False
         row = self.tables.instances[instance]
-        row.dead, row.died_at = True, self.clock()
+        row.dead, row.died_at, row.left = True, self.clock(), by == instance
         return True
 
     @transaction
@@ -174,17 +174,18 @@ class MemoryLedger:
         return tuple(row.as_attempt() for row in running if row.claim == claim)
 
     @transaction
-    def finish(self, results: Sequence[Result]) -> dict[int, Verdict]:
+    def finish(self, results: Sequence[Result], *, not_after: datetime | None = None) -> dict[int, Verdict]:
         verdicts: dict[int, Verdict] = {}
         for result in results:
-            verdict = memory_finishing.write_result(self.tables, result, self.clock())
+            verdict = memory_finishing.write_result(self.tables, result, self._now(not_after))
             if verdicts.get(result.attempt.execution) is not Verdict.WRITTEN:
                 verdicts[result.attempt.execution] = verdict
         return verdicts
 
     @transaction
-    def cut_off(self, results: Sequence[Result]) -> dict[int, int]:
-        tokens = {r.attempt.execution: memory_finishing.cut_off(self.tables, r, self.clock()) for r in results}
+    def cut_off(self, results: Sequence[Result], *, not_after: datetime | None = None) -> dict[int, int]:
+        now = self._now(not_after)
+        tokens = {r.attempt.execution: memory_finishing.cut_off(self.tables, r, now) for r in results}
         return {execution: token for execution, token in tokens.items() if token is not None}
 
     @transaction
@@ -220,8 +221,8 @@ class MemoryLedger:
         )
 
     @transaction
-    def prune(self) -> bool:
-        return prune(self.tables, self.clock())
+    def prune(self, *, not_after: datetime | None = None) -> bool:
+        return prune(self.tables, self._now(not_after))
 
     # For the fence
 
@@ -230,6 +231,9 @@ class MemoryLedger:
         return memory_finishing.holds(self.tables, attempt)
 
     # Steps
+
+    def _now(self, not_after: datetime | None) -> datetime:
+        return min(self.clock(), not_after or self.clock())
 
     def _row_of(self, job: str) -> JobRow:
         row = self.tables.jobs.get(job)
@@ -272,6 +276,7 @@ class MemoryLedger:
         execution.state = ExecutionState.RUNNING
         execution.attempt += 1
         execution.token, execution.instance, execution.claim = item.token, by, claim
+        execution.progress, execution.reason, execution.message = None, None, ""
 
 
 def _anchored(job: Job, old: Job | None, now: datetime) -> Trigger:

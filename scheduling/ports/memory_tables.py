@@ -20,10 +20,11 @@ class JobRow:
 
 @dataclass(slots=True, kw_only=True)
 class InstanceRow:
-    """Whether an instance has joined, and whether it is dead."""
+    """Whether an instance has joined, whether it is dead, and whether it has said so itself."""
 
     joined: bool = False
     dead: bool = False
+    left: bool = False
     died_at: datetime | None = None
 
 
@@ -65,6 +66,7 @@ class ExecutionRow:
     due_at: datetime
     attempt: int = 0
     failures: int = 0
+    deaths: int = 0
     token: int | None = None
     instance: str | None = None
     claim: str | None = None

@@ -13,6 +13,10 @@ PEEKS = (timedelta(seconds=0.03), timedelta(seconds=0.08), timedelta(seconds=0.1
 """When, after a fire time, an instance that does not open it itself looks whether it has been opened."""
 
 
+ANSWERS_WITHIN = timedelta(seconds=15)
+"""By how much the carried clock may be behind: more than the ledger may take for its answers."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One job, as far as it is accounted for, and when it is due next; `following` comes after that, once known."""
@@ -33,14 +37,15 @@ class Agenda:
         self._entries: dict[str, Entry] = {}
         self._near: set[str] = set()
 
-    def read(self, jobs: Mapping[str, Job], cursors: Cursors) -> frozenset[str]:
+    def read(self, jobs: Mapping[str, Job], cursors: Cursors, *, is_right: bool = True) -> frozenset[str]:
         """Take over what is published, and the cursors as the ledger has just answered them.
 
-        Return the jobs whose cursors others have moved.
+        Where the ledger's clock is not right, it goes on as it was. Return the jobs whose cursors others have moved.
         """
         before = self._entries
-        self._read_at = self._clock()
-        self._now = cursors.now
+        if is_right or not before:
+            self._read_at = self._clock()
+            self._now = cursors.now
         self._entries = {name: self._entry(name, jobs.get(name), c) for name, c in cursors.jobs.items()}
         self._near |= {name for name, entry in self._entries.items() if entry is not before.get(name)}
         return frozenset(
@@ -50,6 +55,10 @@ class Agenda:
     def now(self) -> datetime:
         """Return the ledger's clock, by this process's monotonic one: behind it by the answer's way, never ahead."""
         return self._now + timedelta(seconds=self._clock() - self._read_at)
+
+    def latest(self) -> datetime:
+        """Return what the ledger's clock cannot have passed by now, unless it has jumped."""
+        return self.now() + ANSWERS_WITHIN
 
     def seconds_to(self, time: datetime) -> float:
         """Return the seconds until `time`, below 0 if it has passed."""

@@ -23,6 +23,11 @@ class LedgerGuard:
         self._went_back = False
 
     @property
+    def is_clock_right(self) -> bool:
+        """Is the ledger's clock near enough to this machine's to be believed?"""
+        return not self._offset.is_off
+
+    @property
     def clock_offset(self) -> float:
         """Return the seconds that this machine's clock is ahead of the ledger's."""
         return self._offset.seconds

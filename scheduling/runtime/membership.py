@@ -20,6 +20,8 @@ logger = logging.getLogger("scheduling.node")
 WATCH_SECONDS = 0.5
 WAIT_AT_MOST = 0.25
 CONFIRM_SECONDS = 0.25
+OFFSET_SHOWN = 0.5
+"""Seconds by which a clock's offset has to change to be shown anew: each showing is a write into the registry."""
 
 
 class Membership:
@@ -90,9 +92,10 @@ class Membership:
 
     def hold(self, holding: Holding | None, clock_offset: float) -> None:
         """Start nothing, for this reason, or start again (None); the next reading tells the others."""
-        changed = replace(self.instance, holding=holding, clock_offset=clock_offset)
-        if changed == self.instance:
+        moved = abs(clock_offset - self.instance.clock_offset) >= OFFSET_SHOWN
+        if holding is self.instance.holding and not moved:
             return
+        changed = replace(self.instance, holding=holding, clock_offset=clock_offset)
         if changed.holding != self.instance.holding:
             _log_holding(changed)
         self.instance = changed

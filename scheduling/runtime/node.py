@@ -56,7 +56,7 @@ class Node:
         self._guard = LedgerGuard(wall_clock)
         self._agenda = Agenda(clock)
         self._opener = Opener(ledger, self._agenda)
-        self._results = Results(ledger, workers, clock)
+        self._results = Results(ledger, workers, clock, latest=self._agenda.latest)
         self._pruner = Pruner(ledger, clock)
         self._look_timer = Timer(LOOK_SECONDS, clock)
         self._audit_timer = Timer(AUDIT_SECONDS, clock)
@@ -122,8 +122,8 @@ class Node:
         if self._watch():
             self._report(self._ledger.take_over(), "taken over from")
             self._read_cursors()
+        self._confirm()
         if self._membership.may_start():
-            self._confirm()
             self._open()
             self._claim()
         self._write()
@@ -177,7 +177,7 @@ class Node:
     def _read_cursors(self) -> None:
         cursors = self._guard.read(self._ledger.cursors)
         self._membership.hold(self._guard.holding(), self._guard.clock_offset)
-        moved = self._agenda.read(self._membership.cluster.jobs, cursors)
+        moved = self._agenda.read(self._membership.cluster.jobs, cursors, is_right=self._guard.is_clock_right)
         if not moved.isdisjoint(self._membership.mine):
             # Another instance has opened a fire of theirs, and what was due here is so no more.
             self._look_timer.ring()
@@ -269,8 +269,8 @@ class Node:
             if not self._unconfirmed:
                 held = self._ledger.audit(self._membership.instance.id, self._results.executions())
                 self._report(held, "put back by")
-        if self._membership.leads():
-            self._pruner.prune(is_quiet=self._is_quiet)
+        if self._membership.leads() and self._membership.may_start():
+            self._pruner.prune(is_quiet=self._is_quiet, not_after=self._agenda.latest())
 
     def _is_quiet(self, seconds: float) -> bool:
         return not self._backlog and not self._agenda.is_near(self._mine(), seconds)

@@ -1,6 +1,7 @@
 """Pruning by the leader: now and then while there is nothing to prune, and steadily while there is."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 from scheduling.ports.ledger import Ledger
 from scheduling.runtime.timer import Timer
@@ -21,10 +22,10 @@ class Pruner:
         self._timer = Timer(IDLE_SECONDS, clock)
         self._timer.restart(STEADY_SECONDS)
 
-    def prune(self, *, is_quiet: Callable[[float], bool]) -> None:
+    def prune(self, *, is_quiet: Callable[[float], bool], not_after: datetime) -> None:
         """Prune a little if it is time to; `is_quiet` tells whether nothing fires within so many seconds."""
         if not self._timer.is_due() or not (is_quiet(TAKES_SECONDS) or self._timer.overdue() > WAITS_AT_MOST):
             return
         self._timer.restart()
-        if self._ledger.prune():
+        if self._ledger.prune(not_after=not_after):
             self._timer.restart(STEADY_SECONDS)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from datetime import datetime
 
 from scheduling.domain.errors import BrokenLedger
 from scheduling.domain.fire import Attempt, ExecutionState, Reason, Result, Verdict
@@ -25,9 +26,12 @@ class Results:
     Never more than about `MOST` wait: that many would run again if this process were killed now.
     """
 
-    def __init__(self, ledger: Ledger, workers: Workers, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, ledger: Ledger, workers: Workers, clock: Callable[[], float], *, latest: Callable[[], datetime]
+    ) -> None:
         self._ledger = ledger
         self._workers = workers
+        self._latest = latest
         self._attempts = Attempts(clock)
         self._unwritten: list[Result] = []
         self._returned: dict[Attempt, int] = {}
@@ -66,12 +70,19 @@ class Results:
         if not overdue:
             return
         self._workers.cancel({result.attempt.execution for result in overdue})
-        tokens = self._ledger.cut_off(overdue)
         for result in overdue:
-            token = tokens.get(result.attempt.execution)
+            token = self._cut_off_one(result)
             self._attempts.cut_off(result.attempt, token)
             _log(result, Verdict.NO_LONGER_YOURS if token is None else Verdict.WRITTEN)
         self._ledger.settle({result.attempt.fire for result in overdue})
+
+    def _cut_off_one(self, result: Result) -> int | None:
+        # Each alone: it is rare, and a row that somebody has broken keeps no other back.
+        try:
+            return self._ledger.cut_off([result], not_after=self._latest()).get(result.attempt.execution)
+        except BrokenLedger:
+            logger.exception("%s: it cannot be cut off", describe(result.attempt))
+            return None
 
     def _release(self) -> bool:
         returned = bool(self._returned)
@@ -118,7 +129,7 @@ class Results:
 
     def _finish(self) -> list[tuple[Result, Verdict]]:
         try:
-            verdicts = self._ledger.finish(self._unwritten)
+            verdicts = self._ledger.finish(self._unwritten, not_after=self._latest())
         except BrokenLedger:
             logger.exception("results are refused together, so each is written alone")
             return [pair for result in self._unwritten for pair in self._finish_alone(result)]
@@ -126,7 +137,7 @@ class Results:
 
     def _finish_alone(self, result: Result) -> list[tuple[Result, Verdict]]:
         try:
-            return [(result, self._ledger.finish([result])[result.attempt.execution])]
+            return [(result, self._ledger.finish([result], not_after=self._latest())[result.attempt.execution])]
         except BrokenLedger:
             logger.exception("%s: its result cannot be written", describe(result.attempt))
             return []

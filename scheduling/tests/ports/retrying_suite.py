@@ -93,6 +93,29 @@ class RetryingSuite:
         assert (row.state, row.attempt) == (ExecutionState.LOST, TAKE_OVERS_MOST + 1)
         assert row.token == attempt.token
 
+    def test_one_that_instances_leave_behind_as_they_end_in_order_is_never_given_up(self, stage: Stage) -> None:
+        stage.run_all(stage.configure(), 30)
+        for n in range(TAKE_OVERS_MOST + 2):
+            by = f"taker-{n}"
+            stage.ledger.die(holder(stage), by=holder(stage))
+            assert [taken.lost for taken in stage.ledger.take_over()] == [False]
+            stage.enter_instances(by)
+            stage.claim(stage.live(), by=by)
+
+    def test_an_attempt_begins_with_neither_progress_nor_message_of_the_one_before(self, stage: Stage) -> None:
+        (attempt,) = stage.run_all(stage.configure(), 30)
+        stage.ledger.progress({attempt: (9, 10)})
+        stage.ledger.finish([failed(attempt, 0)])
+        (again,) = stage.claim(stage.live())
+        (row,) = stage.probe.executions(JOB)
+        assert (row.state, row.reason, row.message, row.progress) == (ExecutionState.RUNNING, None, "", None)
+        assert again.number == 2
+
+    def test_a_delay_counts_from_what_the_clock_may_be_at_the_latest(self, stage: Stage) -> None:
+        (attempt,) = stage.run_all(stage.configure(), 30)
+        stage.ledger.finish([failed(attempt, 60)], not_after=stage.at(61))
+        assert len(stage.claim(stage.live())) == 1
+
 
 def holder(stage: Stage) -> str:
     return stage.probe.executions(JOB)[0].instance or ""

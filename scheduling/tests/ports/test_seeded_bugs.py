@@ -143,7 +143,7 @@ def written_together(
     write_results = finishing.write_results
 
     def write(results: Sequence[Result], rows: Rows) -> dict[int, Verdict]:
-        verdicts = write_results(results, rows)
+        verdicts = write_results(results, rows, None)
         barrier.wait()
         settle([result.attempt.fire for result in results])
         barrier.wait()

@@ -5,12 +5,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from scheduling.domain.errors import LedgerUnavailable
 from scheduling.domain.fire import Attempt, FireState
 from scheduling.domain.instance import Holding, InstanceState
+from scheduling.domain.retry import Retry
 from scheduling.ports.ledger import Cursor, Cursors
+from scheduling.ports.memory_ledger import MemoryLedger
+from scheduling.ports.memory_registry import MemoryRegistry
 from scheduling.runtime.guard import LedgerGuard
 from scheduling.runtime.offset import LIMIT_SECONDS, Offset
-from scheduling.tests.runtime.stage import Stage, owned, states
+from scheduling.tests.runtime.stage import Stage, handler, owned, states
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 AT_NOON = NOON.timestamp()
@@ -118,3 +122,71 @@ def test_an_instance_that_has_seen_the_ledger_go_back_starts_nothing_until_it_is
     stage.node("b")
     stage.play(6)
     assert owned(stage) == {"b": 1}
+
+
+def test_a_clock_that_jumps_neither_prunes_nor_blocks_what_waits(stage):
+    def fails(context):
+        stage.ran.append(context.item)
+        raise ValueError("as it should")
+
+    stage.configure(retry=Retry(most=1, delay=1))
+    actor = stage.node("a")
+    actor.node._handlers = {"job": handler(fails)}
+    stage.play(9)
+    stage.play(2, end=False)
+    assert actor.workers.attempts
+    fires = len(stage.probe.fires("job"))
+    stage.ledger.clock = lambda: stage.now() + timedelta(days=30)
+    stage.play(90)
+    assert len(stage.probe.fires("job")) >= fires
+    stage.ledger.clock = stage.now
+    ran = len(stage.ran)
+    stage.play(60)
+    assert len(stage.ran) > ran + 10
+
+
+def test_a_claim_whose_answer_was_lost_is_put_back_also_while_nothing_is_started(stage):
+    stage.configure()
+    ledger = Unlucky(stage)
+    actor = stage.node("a", ledger=ledger)
+    stage.play(3)
+    ledger.loses_claims = True
+    stage.play(2)
+    assert stage.ledger.look(["job"]).held
+    actor.clock_offset = 100.0
+    ledger.loses_claims = False
+    stage.play(15)
+    assert not stage.ledger.look(["job"]).held
+
+
+@pytest.mark.parametrize("jitter", [0.002, 0.05, 0.2])
+def test_a_clock_that_trembles_is_not_shown_anew_each_time(stage, monkeypatch, jitter):
+    shown = []
+    register = MemoryRegistry.register
+    monkeypatch.setattr(MemoryRegistry, "register", lambda self, i: (shown.append(i), register(self, i))[1])
+    stage.configure()
+    actor = stage.node("a")
+    for n in range(40):
+        actor.clock_offset = 0.05 + jitter * (-1) ** n
+        stage.play(0.5)
+    assert len(shown) == 1
+
+
+class Unlucky(MemoryLedger):
+    """The stage's ledger, whose claims get no answer for a while."""
+
+    def __init__(self, stage):
+        super().__init__(lambda: stage.ledger.clock())
+        self.tables, self.lock = stage.ledger.tables, stage.ledger.lock
+        self.loses_claims = False
+
+    def claim(self, executions, *, by, claim):
+        attempts = super().claim(executions, by=by, claim=claim)
+        if self.loses_claims:
+            raise LedgerUnavailable("lost")
+        return attempts
+
+    def claimed(self, claim):
+        if self.loses_claims:
+            raise LedgerUnavailable("lost")
+        return super().claimed(claim)

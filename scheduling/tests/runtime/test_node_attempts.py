@@ -112,8 +112,8 @@ def test_a_lost_answer_to_a_cut_off_loses_nothing(stage):
     a = stage.node("a")
     cut_off, answers = stage.ledger.cut_off, []
 
-    def lose_first(results):
-        answers.append(cut_off(results))
+    def lose_first(results, **limits):
+        answers.append(cut_off(results, **limits))
         if len(answers) == 1:
             raise RuntimeError("the answer is lost")
         return answers[-1]

@@ -41,8 +41,8 @@ class Forgetful(MemoryLedger):
             raise LedgerUnavailable("lost")
         return won
 
-    def finish(self, results):
-        verdicts = super().finish(results)
+    def finish(self, results, **limits):
+        verdicts = super().finish(results, **limits)
         if self.lose == "verdict":
             self.lose = ""
             raise LedgerUnavailable("lost")

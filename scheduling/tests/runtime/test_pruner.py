@@ -24,9 +24,9 @@ class CountingLedger(MemoryLedger):
         self.lock = stage.ledger.lock
         self.pruned_at = []
 
-    def prune(self):
+    def prune(self, **limits):
         self.pruned_at.append(self.clock())
-        return super().prune()
+        return super().prune(**limits)
 
 
 @pytest.fixture
@@ -112,18 +112,18 @@ def test_it_does_not_wait_for_ever_where_something_always_fires():
     class Ledger:
         calls = 0
 
-        def prune(self):
+        def prune(self, **limits):
             self.calls += 1
             return False
 
     seconds, ledger = [0.0], Ledger()
     pruner = Pruner(ledger, lambda: seconds[0])
     while seconds[0] < STEADY_SECONDS + WAITS_AT_MOST:
-        pruner.prune(is_quiet=lambda seconds: False)
+        pruner.prune(is_quiet=lambda seconds: False, not_after=START)
         seconds[0] += 0.5
     assert ledger.calls == 0
     seconds[0] += 1
-    pruner.prune(is_quiet=lambda seconds: False)
+    pruner.prune(is_quiet=lambda seconds: False, not_after=START)
     assert ledger.calls == 1
 
 

@@ -23,18 +23,20 @@ class Account:
     def __init__(self):
         self.claims = 0
         self.failures = 0
+        self.deaths = 0
         self.due_at = None
         self.failed_on = None
 
 
 class Accounts:
-    """execution → account, and what every attempt began with."""
+    """execution → account, and what every attempt began with. `latest` is what delays count from at the latest."""
 
     def __init__(self, world):
         self.world = world
         self.history = world.history
         self.of = {}
         self.begun = {}
+        self.latest = None
 
     def begin(self, attempt, job):
         """Note that a handler begins, and the job as its machine knows it."""
@@ -76,7 +78,8 @@ class Accounts:
             what = f"{name} is {row.state} after failure {account.failures} of {1 + job.retry.most}"
             raise self.history.broken(RETRIED, what)
         if waits:
-            account.due_at, account.failed_on = self.world.now() + delay * SECOND, row.instance
+            now = min(self.world.now(), self.latest or self.world.now())
+            account.due_at, account.failed_on = now + delay * SECOND, row.instance
 
     def cut_off(self, result, name):
         """Hold the end of an attempt whose handler runs on against its timeout."""
@@ -89,6 +92,8 @@ class Accounts:
     def check_taken(self, taken, *, died):
         """Hold what became of an execution that was taken back against its job."""
         account, job = self.of[taken.execution], self.world.ledger.tables.jobs[taken.job].job
-        too_often = account.claims - account.failures > TAKE_OVERS_MOST
+        row = self.world.ledger.tables.instances.get(taken.instance)
+        account.deaths += died and not (row and row.left)
+        too_often = account.deaths > TAKE_OVERS_MOST
         if taken.lost != (not job.enabled or (died and (not job.failover or too_often))):
             raise self.history.broken(LOST, f"{taken.job} item {taken.item}: lost is {taken.lost}")

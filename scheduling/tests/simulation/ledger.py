@@ -126,8 +126,9 @@ class WatchedLedger(MemoryLedger):
         live = (row for row in self.tables.live.values() if row.key == key and not row.fire.run)
         return (row for row in live if row.state is not ExecutionState.RUNNING)
 
-    def finish(self, results):
-        verdicts = super().finish(results)
+    def finish(self, results, **limits):
+        self.accounts.latest = limits.get("not_after")
+        verdicts = super().finish(results, **limits)
         for result in results:
             attempt, verdict = result.attempt, verdicts[result.attempt.execution]
             self.history.note("ledger", verdict.value, f"{describe(attempt)} token {attempt.token} {result.state}")
@@ -137,8 +138,9 @@ class WatchedLedger(MemoryLedger):
             self._check_result(max(written, key=lambda result: result.attempt.token))
         return verdicts
 
-    def cut_off(self, results):
-        tokens = super().cut_off(results)
+    def cut_off(self, results, **limits):
+        self.accounts.latest = limits.get("not_after")
+        tokens = super().cut_off(results, **limits)
         for result in results:
             attempt = result.attempt
             key, token = (attempt.job, attempt.item), tokens.get(attempt.execution)
