@@ -19,7 +19,7 @@ from scheduling.admin.ledger import link_to
 from scheduling.admin.stopping import consequences
 from scheduling.database import configuration
 from scheduling.database.declarations import note_changed
-from scheduling.domain.errors import InvalidJob, JobDisabled
+from scheduling.domain.errors import ClockAhead, InvalidJob, JobDisabled
 from scheduling.models import Fire, Job
 from scheduling.models.job import as_validation_error
 
@@ -79,6 +79,8 @@ class JobActions:
                 messages.success(request, said)
             except ValidationError as error:
                 messages.error(request, " ".join(error.messages))
+            except ClockAhead as error:
+                messages.error(request, " ".join(as_validation_error(error).messages))
             except OperationalError as error:
                 messages.error(request, unanswered(error))
 

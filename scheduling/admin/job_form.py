@@ -13,7 +13,8 @@ from django.utils.formats import localize
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from scheduling.domain.errors import UnknownHandler
+from scheduling.database import configuration
+from scheduling.domain.errors import ClockAhead, UnknownHandler
 from scheduling.models import Cursor, Job
 from scheduling.models.job import as_validation_error
 from scheduling.models.strategy import STRATEGIES
@@ -148,6 +149,10 @@ class JobForm(ModelForm):
         cleaned = super().clean()
         if "name" not in self.fields:
             self._check_revision()
+        try:
+            configuration.check_clock()
+        except ClockAhead as error:
+            raise as_validation_error(error) from error
         return cleaned
 
     def _check_revision(self) -> None:

@@ -3,7 +3,7 @@
 All functions run within the caller's transaction.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.db import transaction
 
@@ -11,13 +11,15 @@ from scheduling.database import finishing
 from scheduling.database.clock import database_now
 from scheduling.database.transactions import transact
 from scheduling.domain import job as domain
-from scheduling.domain.errors import InvalidJob, JobDisabled, UnknownJob
+from scheduling.domain.errors import ClockAhead, InvalidJob, JobDisabled, UnknownJob
 from scheduling.domain.fire import ExecutionState, FireState, Reason
 from scheduling.domain.misfire import Missed, missed_between
 from scheduling.domain.trigger import CronTrigger, DateTrigger, IntervalTrigger, Trigger
 from scheduling.models import Cursor, Execution, Fire, Item, Job
 from scheduling.models.job import TriggerKind
 from scheduling.models.ledger import IS_LIVE, Kind
+
+MOST_AHEAD = 60.0
 
 
 def row_of(name: str) -> Job:
@@ -65,6 +67,7 @@ def save(row: Job) -> int:
     One fire row stands for what was due and unopened under the old trigger. Disabling cancels what is pending or
     waiting. A retired job is taken up again, with the items and tokens it had.
     """
+    check_clock()
     row.retired_at = None
     return _save(row, Reason.EDITED if row.enabled else Reason.DISABLED)
 
@@ -76,8 +79,19 @@ def retire(row: Job) -> None:
     _save(row, Reason.RETIRED)
 
 
+def check_clock() -> None:
+    """Raise `ClockAhead` if the database's clock is over a minute ahead of this machine's.
+
+    A cursor that moves there has its job silent until then, also when the clock is right again.
+    """
+    ahead = (database_now() - datetime.now(UTC)).total_seconds()
+    if ahead > MOST_AHEAD:
+        raise ClockAhead(ahead)
+
+
 def request(row: Job, *, key: int, asked_by: str) -> int:
     """Open a manual fire and return its id; the same key again is the same fire. Raise `JobDisabled`."""
+    check_clock()
     row = locked(row.pk)
     cursor = getattr(row, "cursor", None)
     asked_before = Fire.objects.filter(job=row, request=key).values_list("id", flat=True).first()

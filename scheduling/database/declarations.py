@@ -10,8 +10,9 @@ from django.db import DEFAULT_DB_ALIAS, connection, transaction
 from django.utils.translation import gettext as _
 
 from scheduling.database import configuration
+from scheduling.domain.errors import ClockAhead
 from scheduling.models import Job
-from scheduling.models.job import TriggerKind
+from scheduling.models.job import TriggerKind, as_validation_error
 from scheduling.runtime.handlers import HANDLERS, Handler
 
 SAME_NAME = (
@@ -97,6 +98,8 @@ def _sync(handler: Handler) -> Synced:
             return Synced(job=handler.name, outcome=_write(handler))
     except ValidationError as error:
         return Synced(job=handler.name, outcome=" ".join(error.messages), failed=True)
+    except ClockAhead as error:
+        return Synced(job=handler.name, outcome=" ".join(as_validation_error(error).messages), failed=True)
 
 
 def _write(handler: Handler) -> str:

@@ -77,6 +77,16 @@ class UnknownJob(SchedulingError):
         super().__init__(_("there is no job %(name)s: `manage.py jobs list` shows them all"), name=repr(name))
 
 
+class ClockAhead(SchedulingError):
+    """The ledger's clock is far ahead: what is saved by it would not fire before it is that time."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            _("the database's clock is %(seconds)d s ahead of this machine's: set both right, and do it again"),
+            seconds=round(seconds),
+        )
+
+
 class JobDisabled(SchedulingError):
     """A disabled job runs nothing, also by hand."""
 

@@ -1,13 +1,16 @@
 """The form in which a job is edited."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import OperationalError
+from django.utils import timezone
 
 from scheduling.database import configuration
 from scheduling.domain.job import Isolation, OnTimeout
 from scheduling.domain.retry import Backoff, Retry
 from scheduling.models import Fire, Item, Job
-from scheduling.tests.admin.conftest import again, errors_of, filled_in, post, saved, url
+from scheduling.tests.admin.conftest import act, again, errors_of, filled_in, post, said, saved, url
 
 pytestmark = pytest.mark.django_db
 
@@ -258,3 +261,17 @@ def test_how_long_fires_are_kept_is_edited_and_empty_is_as_of_all_jobs(admin_cli
 )
 def test_what_cannot_be_kept_is_refused_with_what_can(admin_client, typed, said):
     assert said in errors_of(post(admin_client, url("job", "change", saved().pk), **typed))
+
+
+def test_nothing_is_saved_or_run_by_a_clock_that_is_far_ahead(admin_client, monkeypatch):
+    row = saved()
+    monkeypatch.setattr(configuration, "database_now", lambda: timezone.now() + timedelta(days=1))
+    response = post(admin_client, url("job", "change", row.pk), cron="0 30 4 * * ?")
+    assert "86400 s ahead of this machine's" in errors_of(response)
+    assert "86400 s ahead" in said(act(admin_client, "run_now", row))[0]
+    assert "86400 s ahead" in said(act(admin_client, "disable", row))[0]
+    assert (again(row).cron, again(row).enabled, again(row).cursor.counted_to) == (
+        row.cron,
+        True,
+        row.cursor.counted_to,
+    )
