@@ -5,13 +5,15 @@ from typing import TypeVar
 
 import pytest
 
+from scheduling.domain.errors import SchedulingError
+
 Stage = TypeVar("Stage")
 
 
 def is_red(test: Callable[[Stage], None], stage: Stage) -> bool:
-    """Does the test fail: by an assertion, by what it expects to be raised, or as what it unpacks is not there?"""
+    """Does the test fail: by an assertion, by what is raised or is not, or as what it unpacks is not there?"""
     try:
         test(stage)
-    except (AssertionError, ValueError, pytest.fail.Exception):
+    except (AssertionError, SchedulingError, ValueError, pytest.fail.Exception):
         return True
     return False
