@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import pytest
+from django.db import DatabaseError
 
 from scheduling.domain.errors import SchedulingError
 
@@ -14,6 +15,6 @@ def is_red(test: Callable[[Stage], None], stage: Stage) -> bool:
     """Does the test fail: by an assertion, by what is raised or is not, or as what it unpacks is not there?"""
     try:
         test(stage)
-    except (AssertionError, SchedulingError, ValueError, pytest.fail.Exception):
+    except (AssertionError, DatabaseError, SchedulingError, ValueError, pytest.fail.Exception):
         return True
     return False
