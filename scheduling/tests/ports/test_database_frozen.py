@@ -1,4 +1,4 @@
-"""What a client has locked that is frozen within a transaction is free again after a while, and nothing of it counts."""
+"""What a client that is frozen within a transaction has locked is free after a while, and nothing of it counts."""
 
 import time
 from collections.abc import Callable
@@ -19,7 +19,6 @@ from scheduling.tests.ports.stage import JOB, SECONDS, Stage, succeeded
 
 pytestmark = [pytest.mark.usefixtures("several_writers"), pytest.mark.mariadb]
 
-IDLE_SECONDS = 1
 PATIENCE = SECONDS / 2
 BETWEEN = 0.05
 
@@ -28,13 +27,21 @@ Wrapper = Callable[[Callable[[], Any]], Any]
 
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
-    for module, name in ((threads, "LEDGER_IDLE_SECONDS"), (fence, "FENCE_IDLE_SECONDS")):
-        monkeypatch.setattr(module, name, IDLE_SECONDS)
+    limit_to_a_second(monkeypatch)
     return database_stage()
+
+
+def limit_to_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, name in ((threads, "LEDGER_IDLE_SECONDS"), (fence, "FENCE_IDLE_SECONDS")):
+        monkeypatch.setattr(module, name, 1)
 
 
 @pytest.fixture
 def attempt(stage: Stage) -> Attempt:
+    return orphaned(stage)
+
+
+def orphaned(stage: Stage) -> Attempt:
     """Return an attempt whose instance is dead, and not taken over."""
     (attempt,) = stage.run_all(stage.configure(), 30)
     stage.ledger.die("a", by="b")

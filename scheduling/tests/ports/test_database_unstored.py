@@ -1,6 +1,7 @@
 """What becomes of a message that the database cannot store, as where its tables have an older character set."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from django.db import connection
@@ -17,9 +18,17 @@ pytestmark = pytest.mark.mariadb
 def stage(transactional_db: None) -> Iterator[Stage]:
     if connection.vendor != "mysql":
         pytest.skip("only MariaDB has columns that cannot store every character")
+    with messages_in_an_older_character_set():
+        yield database_stage()
+
+
+@contextmanager
+def messages_in_an_older_character_set() -> Iterator[None]:
     store_messages_in("latin1")
-    yield database_stage()
-    store_messages_in("utf8mb4")
+    try:
+        yield
+    finally:
+        store_messages_in("utf8mb4")
 
 
 def store_messages_in(charset: str) -> None:

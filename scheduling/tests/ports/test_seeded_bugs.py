@@ -1,7 +1,7 @@
-"""Bugs in claims, results and openings, put in, turn the ledger's suite red; and it is the bug that does: without it the same run is green.
+"""Bugs in claims, results and openings, put in, turn the ledger's suite red.
 
-A seed replaces one step of an implementation by one that forgets something. Where a bug needs a race, the race is
-made sure by a barrier, with the seed and without.
+It is the bug that does: without it the same run is green. A seed replaces one step of an implementation by one that
+forgets something. Where a bug needs a race, the race is made sure by a barrier, with the seed and without.
 """
 
 from collections.abc import Callable, Iterable, Sequence
