@@ -99,6 +99,13 @@ class TestInTheDatabase:
             monkeypatch.setattr(finishing, "still_holding", holding_as_often_as_they_come)
         assert is_red(SUITE.test_the_same_result_twice_in_one_batch_is_written_once, stage) == seeded
 
+    def test_a_repeated_result_that_is_taken_for_fenced(
+        self, stage: Stage, seeded: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        if seeded:
+            monkeypatch.setattr(finishing, "_verdicts", all_fenced)
+        assert is_red(SUITE.test_a_result_that_is_repeated_was_written_already, stage) == seeded
+
     def test_a_claim_that_does_not_ask_for_the_state(
         self, stage: Stage, seeded: bool, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -163,6 +170,10 @@ def holding_under_a_token_of_the_batch(results: Sequence[Result], rows: Rows) ->
 
 def holding_as_often_as_they_come(results: Sequence[Result], rows: Rows) -> list[Result]:
     return [held for result in results for held in still_holding([result], rows)]
+
+
+def all_fenced(results: Sequence[Result]) -> dict[int, Verdict]:
+    return {result.attempt.execution: Verdict.NO_LONGER_YOURS for result in results}
 
 
 def written_together(

@@ -18,7 +18,7 @@ from scheduling.models import Cursor, Instance
 from scheduling.tests.ports import test_database_frozen, test_database_locks, test_database_unstored
 from scheduling.tests.ports.database_stage import database_stage
 from scheduling.tests.ports.seeding import is_red
-from scheduling.tests.ports.stage import Stage
+from scheduling.tests.ports.stage import SECONDS, Stage
 
 pytestmark = [pytest.mark.usefixtures("transactional_db"), pytest.mark.mariadb]
 
@@ -47,6 +47,7 @@ def test_a_claim_that_reads_without_a_lock_whether_its_instance_is_dead(
 ) -> None:
     if seeded:
         monkeypatch.setattr(claiming, "check_alive", read_alive)
+        monkeypatch.setattr(test_database_locks, "A_MOMENT", SECONDS)  # the death does not wait, but may take its time
     test = test_database_locks.test_a_death_waits_for_a_claim_that_is_under_way
     assert is_red(lambda stage: test(stage, pool, monkeypatch), stage) == seeded
 
@@ -126,19 +127,22 @@ def test_a_transaction_that_goes_on_after_it_has_waited_for_a_lock(
 ) -> None:
     if seeded:
         monkeypatch.setattr(ledger, "transact", transact_and_go_on)
+        monkeypatch.setattr(
+            test_database_locks, "LONGER_THAN_A_LOCK_WAIT", 2 * test_database_locks.LONGER_THAN_A_LOCK_WAIT
+        )
     test = test_database_locks.test_a_fire_is_opened_whole_although_somebody_holds_an_item_for_too_long
     assert is_red(lambda stage: test(None, stage, pool), stage) == seeded
 
 
 def test_transactions_of_sqlite_that_are_deferred(
-    one_writer: None, stage: Stage, pool: ThreadPoolExecutor, seeded: bool, monkeypatch: pytest.MonkeyPatch
+    one_writer: None, stage: Stage, seeded: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if seeded:
         monkeypatch.setitem(connection.settings_dict["OPTIONS"], "transaction_mode", "DEFERRED")
     connection.close()
     test = test_database_locks.test_a_transaction_that_reads_before_it_writes_need_not_be_repeated_as_others_write
     try:
-        assert is_red(lambda stage: test(stage, pool), stage) == seeded
+        assert is_red(test, stage) == seeded
     finally:
         monkeypatch.undo()
         connection.close()
