@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db import DatabaseError, DataError, InterfaceError, OperationalError, connection, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from scheduling.domain.errors import LedgerUnavailable
@@ -18,11 +18,15 @@ TRIES = 5
 LOCKED = {1205, 1213, "40P01", "55P03"}
 """MySQL's lock wait timeout and deadlock, PostgreSQL's deadlock and lock not available; SQLite has words only."""
 
+UNSTORABLE = {1366}
+"""MySQL's text with characters that a column cannot store; its driver takes that for an operational error."""
+
 
 def transact(function: Callable[[], Result]) -> Result:
     """Run `function` in an outermost transaction and return its result; it may run several times.
 
-    Raise `LedgerUnavailable` when the connection broke: the transaction may have been committed or not.
+    Raise `LedgerUnavailable` when the connection broke: the transaction may have been committed or not; `DataError`
+    when the database cannot store what it was given.
     """
     for _try in range(TRIES - 1):
         try:
@@ -30,7 +34,7 @@ def transact(function: Callable[[], Result]) -> Result:
                 return function()
         except (OperationalError, InterfaceError) as error:
             if not is_locked(error, connection):
-                raise _unavailable(error) from error
+                raise _finding(error) from error
         pause()
     with answered(), transaction.atomic(durable=True):
         return function()
@@ -42,7 +46,7 @@ def answered() -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError) as error:
-        raise _unavailable(error) from error
+        raise _finding(error) from error
 
 
 def pause() -> None:
@@ -52,11 +56,16 @@ def pause() -> None:
 
 def is_locked(error: DatabaseError | InterfaceError, connection: BaseDatabaseWrapper) -> bool:
     """Did others hold a lock for too long, so that the same transaction may be run again?"""
-    code = getattr(error.__cause__, "sqlstate", None) or (error.args[0] if error.args else None)
-    return code in LOCKED or (connection.vendor == "sqlite" and "locked" in str(error))
+    return _code(error) in LOCKED or (connection.vendor == "sqlite" and "locked" in str(error))
 
 
-def _unavailable(error: OperationalError | InterfaceError) -> LedgerUnavailable:
+def _code(error: DatabaseError | InterfaceError) -> object:
+    return getattr(error.__cause__, "sqlstate", None) or (error.args[0] if error.args else None)
+
+
+def _finding(error: OperationalError | InterfaceError) -> LedgerUnavailable | DataError:
+    if _code(error) in UNSTORABLE:
+        return DataError(*error.args)
     if not connection.in_atomic_block:
         connection.close()
     return LedgerUnavailable(_("the database gave no answer: %(error)s"), error=error)

@@ -9,6 +9,7 @@ from scheduling.domain.misfire import COUNTED_AT_MOST, missed_between, opening
 from scheduling.domain.trigger import CronTrigger, DateTrigger, IntervalTrigger, ManualTrigger
 
 START = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+ASKED_AT_MOST = 5_000
 EVERY_SECOND = CronTrigger(expression="* * * * * ?", time_zone="UTC")
 
 
@@ -81,6 +82,23 @@ def test_a_year_of_an_every_second_job_is_one_row_that_counts_to_its_limit(misfi
     assert opened.counted_to == after(days=365)
     assert opened.missed.count == COUNTED_AT_MOST + 1
     assert opened.missed.first == after(seconds=1)
+
+
+class Counting:
+    """Fires every second, and is not asked for each of them."""
+
+    def __init__(self):
+        self.asked = 0
+
+    def next(self, after):
+        self.asked += 1
+        assert self.asked <= ASKED_AT_MOST
+        return after.replace(microsecond=0) + timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("misfire", Misfire)
+def test_for_a_year_of_every_second_the_trigger_is_not_asked_thirty_million_times(misfire):
+    assert opening(job(misfire, Counting()), START, after(days=365)).counted_to == after(days=365)
 
 
 def test_what_was_due_under_an_old_trigger_is_one_row():

@@ -3,21 +3,24 @@
 import random
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from threading import Event, Timer
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from scheduling.database import claiming
 from scheduling.database.clock import database_now
 from scheduling.database.ledger import DatabaseLedger
+from scheduling.database.transactions import transact
 from scheduling.domain.fire import Attempt, ExecutionState, FireState, LiveExecution, Verdict
+from scheduling.domain.job import Misfire
 from scheduling.domain.misfire import Opening
-from scheduling.models import Item
+from scheduling.models import Instance, Item
 from scheduling.ports.ledger import Ledger
-from scheduling.tests.ports.database_stage import database_stage, on_thread
+from scheduling.tests.ports.database_stage import database_stage, meanwhile, on_thread
 from scheduling.tests.ports.stage import JOB, SECONDS, Stage, succeeded
 
 pytestmark = [pytest.mark.usefixtures("transactional_db"), pytest.mark.mariadb]
@@ -101,33 +104,76 @@ def test_a_result_is_written_whole_although_somebody_holds_the_item_for_too_long
     several_writers: None, stage: Stage, pool: ThreadPoolExecutor
 ) -> None:
     (attempt,) = stage.run_all(stage.configure(), 30)
+    with items_locked_for_too_long(pool):
+        assert stage.ledger.finish([succeeded(attempt)]) == {attempt.execution: Verdict.WRITTEN}
+    assert [row.state for row in stage.probe.executions(JOB)] == [ExecutionState.SUCCEEDED]
+    assert stage.ledger.look([JOB]).held == frozenset()
+
+
+def test_a_fire_is_opened_whole_although_somebody_holds_an_item_for_too_long(
+    several_writers: None, stage: Stage, pool: ThreadPoolExecutor
+) -> None:
+    job = stage.configure(misfire=Misfire.FIRE_ONCE)
+    stage.open(job, 60)
+    with items_locked_for_too_long(pool):
+        stage.open(job, 30)
+    assert [row.state for row in stage.probe.executions(JOB)] == [ExecutionState.CANCELLED, ExecutionState.PENDING]
+
+
+@contextmanager
+def items_locked_for_too_long(pool: ThreadPoolExecutor) -> Iterator[None]:
+    """Let somebody else hold all items for longer than a statement waits, and then go."""
     locked, goes_on = Event(), Event()
 
     def lock() -> None:
         with transaction.atomic():
-            list(Item.objects.select_for_update().filter(execution_id=attempt.execution))
+            list(Item.objects.select_for_update())
             locked.set()
             goes_on.wait(SECONDS)
 
     holder = pool.submit(on_thread, lock)
     try:
         assert locked.wait(SECONDS)
-        release = Timer(LONGER_THAN_A_LOCK_WAIT, goes_on.set)
-        release.start()
-        assert stage.ledger.finish([succeeded(attempt)]) == {attempt.execution: Verdict.WRITTEN}
+        Timer(LONGER_THAN_A_LOCK_WAIT, goes_on.set).start()
+        yield
     finally:
         goes_on.set()
     holder.result(SECONDS)
-    assert [row.state for row in stage.probe.executions(JOB)] == [ExecutionState.SUCCEEDED]
-    assert stage.ledger.look([JOB]).held == frozenset()
 
 
-def test_the_database_tells_the_time_in_utc_whatever_zone_its_session_is_in() -> None:
+def test_a_transaction_that_reads_before_it_writes_need_not_be_repeated_as_others_write(stage: Stage) -> None:
+    stage.enter_instances("a")
+    tries: list[int] = []
+
+    def read_and_write() -> None:
+        seen = Instance.objects.get(id="a").seen
+        if not tries:
+            meanwhile(write_unless_locked)
+        tries.append(seen)
+        Instance.objects.filter(id="a").update(seen=seen + 1)
+
+    transact(read_and_write)
+    assert len(tries) == 1
+    assert Instance.objects.get(id="a").seen == 1
+
+
+def write_unless_locked() -> None:
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA busy_timeout = 0")
+    with suppress(OperationalError):
+        Instance.objects.filter(id="a").update(died_by="b")
+
+
+def test_the_database_tells_the_time_in_utc_whatever_zone_its_session_is_in(stage: Stage) -> None:
     zones = {"mysql": "SET time_zone = '+08:00'", "postgresql": "SET TIME ZONE 'Asia/Shanghai'"}
     with connection.cursor() as cursor:
         cursor.execute(zones.get(connection.vendor, "SELECT 1"))
     try:
+        stage.enter_instances("a")
+        written = Instance.objects.get(id="a").joined_at
         assert abs(database_now() - datetime.now(UTC)) < timedelta(seconds=SECONDS)
+        assert written and abs(written - datetime.now(UTC)) < timedelta(seconds=SECONDS)
     finally:
         connection.close()
 

@@ -1,7 +1,7 @@
-"""Four bugs, put in, turn the ledger's suite red; and it is the bug that does: without it the same run is green.
+"""Bugs in claims, results and openings, put in, turn the ledger's suite red.
 
-A seed replaces one step of an implementation by one that forgets something. Where a bug needs a race, the race is
-made sure by a barrier, with the seed and without.
+It is the bug that does: without it the same run is green. A seed replaces one step of an implementation by one that
+forgets something. Where a bug needs a race, the race is made sure by a barrier, with the seed and without.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -31,6 +31,7 @@ from scheduling.tests.ports.seeding import is_red
 from scheduling.tests.ports.stage import SECONDS, Stage
 
 SUITE = LedgerSuite()
+still_holding = finishing.still_holding
 
 
 @pytest.fixture(params=[True, False], ids=["seeded", "as it is"])
@@ -83,6 +84,28 @@ class TestInTheDatabase:
             monkeypatch.setattr(finishing, "still_holding", holding_under_any_token)
         assert is_red(SUITE.test_a_result_under_an_old_token_is_refused, stage) == seeded
 
+    def test_a_finish_whose_tokens_are_compared_for_the_whole_batch(
+        self, stage: Stage, seeded: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        if seeded:
+            monkeypatch.setattr(finishing, "still_holding", holding_under_a_token_of_the_batch)
+        test = SUITE.test_of_two_attempts_of_one_execution_in_one_batch_the_current_one_counts
+        assert is_red(lambda stage: test(stage, late_first=False), stage) == seeded
+
+    def test_a_finish_that_counts_the_same_result_twice(
+        self, stage: Stage, seeded: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        if seeded:
+            monkeypatch.setattr(finishing, "still_holding", holding_as_often_as_they_come)
+        assert is_red(SUITE.test_the_same_result_twice_in_one_batch_is_written_once, stage) == seeded
+
+    def test_a_repeated_result_that_is_taken_for_fenced(
+        self, stage: Stage, seeded: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        if seeded:
+            monkeypatch.setattr(finishing, "_verdicts", all_fenced)
+        assert is_red(SUITE.test_a_result_that_is_repeated_was_written_already, stage) == seeded
+
     def test_a_claim_that_does_not_ask_for_the_state(
         self, stage: Stage, seeded: bool, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -134,6 +157,23 @@ def holding_under_any_token(results: Sequence[Result], rows: Rows) -> list[Resul
     executions = [result.attempt.execution for result in results]
     held = set(Item.objects.filter(execution_id__in=executions).values_list("execution_id", flat=True))
     return [result for result in results if result.attempt.execution in held]
+
+
+def holding_under_a_token_of_the_batch(results: Sequence[Result], rows: Rows) -> list[Result]:
+    tokens = {result.attempt.token for result in results}
+    executions = [result.attempt.execution for result in results]
+    items = Item.objects.filter(execution_id__in=executions, token__in=tokens)
+    held = set(items.values_list("execution_id", flat=True))
+    of_execution = {result.attempt.execution: result for result in results}
+    return [result for execution, result in of_execution.items() if execution in held]
+
+
+def holding_as_often_as_they_come(results: Sequence[Result], rows: Rows) -> list[Result]:
+    return [held for result in results for held in still_holding([result], rows)]
+
+
+def all_fenced(results: Sequence[Result]) -> dict[int, Verdict]:
+    return {result.attempt.execution: Verdict.NO_LONGER_YOURS for result in results}
 
 
 def written_together(

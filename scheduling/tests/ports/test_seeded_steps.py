@@ -62,7 +62,13 @@ def claim_some(ledger: MemoryLedger, executions: Any, *, by: str, claim: str) ->
     return ledger.claimed(claim)
 
 
+def claimed_with_the_jobs_own_total(ledger: MemoryLedger, claim: str) -> Any:
+    totals = {name: row.job.sharding_total_count for name, row in ledger.tables.jobs.items()}
+    return tuple(replace(attempt, total=totals[attempt.job]) for attempt in read_claimed(ledger, claim))
+
+
 insert_fire = Tables.insert_fire
+read_claimed = MemoryLedger.claimed
 read_cursors = MemoryLedger.cursors
 
 SEEDS: dict[str, tuple[object, str, Any, Callable[[Any], None]]] = {
@@ -91,6 +97,12 @@ SEEDS: dict[str, tuple[object, str, Any, Callable[[Any], None]]] = {
         lambda stage: SUITE.test_a_job_of_another_revision_is_not_won(stage, 1),
     ),
     "21 disabled": (MemoryLedger, "_allows", allows_disabled, SUITE.test_a_disabled_job_is_not_won),
+    "21 own total": (
+        MemoryLedger,
+        "claimed",
+        claimed_with_the_jobs_own_total,
+        lambda stage: SUITE.test_an_edit_leaves_pending_executions_with_what_they_were_opened_with(stage, 3),
+    ),
     "22 cursor from the fires": (
         MemoryLedger,
         "cursors",

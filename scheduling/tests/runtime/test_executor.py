@@ -99,6 +99,20 @@ def test_workers_are_bounded_and_bring_results_back():
     assert workers.free() == 2
 
 
+def test_a_handler_that_runs_on_although_it_was_cancelled_keeps_its_worker():
+    woken, go = threading.Event(), threading.Event()
+    workers, one = pool(1, woken), attempt()
+    workers.start(context(one), one, handler(lambda context: go.wait(10) and None), JOB)
+    try:
+        workers.cancel()
+        assert (workers.free(), set(workers.running())) == (0, {one.execution})
+    finally:
+        go.set()
+    assert woken.wait(10)
+    workers.collect()
+    assert workers.free() == 1
+
+
 @pytest.mark.parametrize(("done", "total"), [("1", 2), (1, None), (2, 1), (-1, 1), (0, 2**63), (True, 2), (0.5, 1)])
 def test_progress_that_cannot_be_meant_is_refused_where_it_is_reported(done, total):
     with pytest.raises(InvalidProgress, match="write whole numbers"):

@@ -83,6 +83,16 @@ def test_a_frozen_instance_that_wakes_starts_nothing_under_its_old_id(stage):
     assert max(Counter(stage.ran).values()) == 1
 
 
+def test_an_instance_that_was_declared_dead_while_it_is_well_goes_on_working(stage):
+    stage.configure(sharding_total_count=2)
+    stage.node("a")
+    stage.play(3)
+    stage.ledger.die("a", by="operator")
+    stage.play(6)
+    assert states(stage) == {FireState.SUCCEEDED: 4}
+    assert stage.ledger.joined() == {"a-2"}
+
+
 def test_an_item_that_its_old_thread_still_runs_is_not_claimed_again_by_the_same_process(stage):
     stage.configure()
     a = stage.node("a")

@@ -128,6 +128,31 @@ def test_where_time_zone_rules_differ_those_who_know_the_newest_open_also_what_o
     assert states(stage) == {FireState.SUCCEEDED: 10}
 
 
+class Witnessed(MemoryLedger):
+    """Knows who has opened its fires, in order."""
+
+    def __init__(self, clock):
+        super().__init__(clock)
+        self.openers = []
+
+    def open(self, openings, *, by):
+        won = super().open(openings, by=by)
+        self.openers += [by] * len(won)
+        return won
+
+
+def test_an_instance_with_older_time_zone_rules_opens_nothing(stage):
+    ledger = Witnessed(stage.now)
+    ledger.tables = stage.ledger.tables
+    stage.configure(sharding_total_count=2)
+    stage.node("older", ledger=ledger, tzdata="2026a")
+    stage.play(7)
+    stage.node("newer", ledger=ledger, tzdata="2026b")
+    stage.play(14)
+    assert owned(stage) == {"older": 1, "newer": 1}
+    assert ledger.openers == ["older"] * 3 + ["newer"] * 7
+
+
 class Broken(MemoryLedger):
     """Finds fires of one job in itself that cannot be there."""
 
