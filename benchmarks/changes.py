@@ -56,7 +56,7 @@ def is_of(change: Change, pid: int) -> bool:
 
 
 def gained_so_many(site: Site, job: str, pid: int, items: int, after: int = 0) -> Change | None:
-    """Return the change by which an instance had gained so many items, after so many lines of the log; None if not yet."""
+    """Return the change by which an instance had so many items, after so many lines of the log; None if not yet."""
     total = 0
     for change in gained(site.log_lines()[after:], job, pid):
         total += change.items

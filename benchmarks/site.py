@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from benchmarks.figures import Start
@@ -47,13 +48,15 @@ class Site:
         """Have these jobs, and only these, enabled."""
         self.run("-m", "benchmarks.configure", handler, str(jobs), str(items), *([cron] if cron else []))
 
-    def start(self, workers: int = WORKERS) -> subprocess.Popen[bytes]:
+    def start(
+        self, workers: int = WORKERS, variables: Mapping[str, str] = MappingProxyType({})
+    ) -> subprocess.Popen[bytes]:
         """Start one more instance."""
         with self.log.open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "manage.py", "runscheduler", "--workers", str(workers)],
                 cwd=ROOT,
-                env=self.env,
+                env={**self.env, **variables},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -30,6 +30,7 @@ ROWS = (
     Row(scenario="1,000 jobs at one second", shown=("p50", "p99", "last")),
 )
 
+
 def markdown(versions: Mapping[str, str], columns: Sequence[Found]) -> str:
     """Return the whole page: the table, and what was measured with what."""
     lines = [*heading(columns), *lateness_rows(columns), *handover_rows(columns), *traffic_rows(columns)]

@@ -55,7 +55,15 @@ def limit(case: Found) -> float:
 
 
 def freezing_lines(figures: Found) -> list[str]:
-    heading = ["frozen", "rounds", "commit replies lost", "re-run begun: may take", "median", "worst", "effects of each"]
+    heading = [
+        "frozen",
+        "rounds",
+        "commits or answers to them lost",
+        "run again after: may take",
+        "median",
+        "worst",
+        "effect there exactly once",
+    ]
     rounds = figures["rounds"]
     points = dict.fromkeys(each["point"] for each in rounds)
     rows = [point_line(p, [each for each in rounds if each["point"] == p], figures["limit"]) for p in points]
@@ -64,10 +72,20 @@ def freezing_lines(figures: Found) -> list[str]:
 
 def point_line(point: str, rounds: Sequence[Found], most: float) -> str:
     seconds = [each["begun again"] for each in rounds]
-    effects = " or ".join(map(str, sorted({each["effects"] for each in rounds})))
+    once = [each for each in rounds if each["effects"] == 1]
     lost = str(sum(each["lost replies"] for each in rounds))
     worst = f"{max(seconds):.2f} s" + verdict(max(seconds) < most)
-    return line([point, str(len(rounds)), lost, f"{most:.0f} s", f"{median(seconds):.2f} s", worst, effects])
+    return line(
+        [
+            point,
+            str(len(rounds)),
+            lost,
+            f"{most:.0f} s",
+            f"{median(seconds):.2f} s",
+            worst,
+            f"{len(once)} of {len(rounds)}",
+        ]
+    )
 
 
 def missed(found: Found) -> list[str]:
@@ -83,6 +101,8 @@ def missed(found: Found) -> list[str]:
     for each in frozen["rounds"]:
         if each["effects"] != 1:
             late.append(f"{each['effects']} effects of one that was frozen {each['point']}")
+        if each["outcomes"][1] != "done":
+            late.append(f"{each['outcomes'][1]} where one ran again that was frozen {each['point']}")
         if each["begun again"] >= frozen["limit"]:
             late.append(f"{each['begun again']} s until one that was frozen {each['point']} ran again")
     return late

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.db import DatabaseError, IntegrityError, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 
 from scheduling.database.limits import FENCE_IDLE_SECONDS, WORKER_IDLE_SECONDS, limit_idle
@@ -52,19 +53,25 @@ class DatabaseFence:
 
     def once(self, attempt: Attempt, name: str, function: Callable[[], Any], *, using: str = DEFAULT) -> Any:
         results: list[Any] = []
+        links: list[Any] = []
         connection = connections[using]
+
+        def noted() -> Any:
+            links.append(connection.connection)
+            return function()
+
         for _try in range(TRIES - 1):
             try:
-                self._try_once(attempt, name, function, results, using)
+                self._try_once(attempt, name, noted, results, using)
                 return results[-1] if results else None
             except DatabaseError as error:
                 # Rolled back, or committed and the answer lost: the marker tells at the next try.
-                if not is_locked(error, connection) and connection.connection is not None and connection.is_usable():
+                if not is_locked(error, connection) and _is_whole(connection, links):
                     raise
                 connection.close()
             pause()
         with answered():
-            self._try_once(attempt, name, function, results, using)
+            self._try_once(attempt, name, noted, results, using)
         return results[-1] if results else None
 
     def _try_once(
@@ -86,6 +93,11 @@ class DatabaseFence:
     def _held(self, attempt: Attempt) -> "QuerySet[Item]":
         item = self._rows.items([(attempt.job, attempt.item)])[attempt.job, attempt.item]
         return Item.objects.filter(id=item, token=attempt.token, execution_id=attempt.execution)
+
+
+def _is_whole(connection: BaseDatabaseWrapper, links: list[Any]) -> bool:
+    """Is it the connection that was written on? Django opens another at the end of a block whose commit has failed."""
+    return connection.connection is not None and connection.connection in links[-1:] and connection.is_usable()
 
 
 def _raise_to(attempt: Attempt, using: str) -> bool:

@@ -192,14 +192,13 @@ def losing_the_answer_to_a_commit() -> Iterator[Event]:
         if not lost.is_set():
             lost.set()
             other.connection.close()
-            other.is_usable = lambda: False
             raise OperationalError(2013, "Lost connection to server during query")
 
     other._commit = commit_and_break
     try:
         yield lost
     finally:
-        del other._commit, other.is_usable
+        del other._commit
 
 
 def test_a_frozen_handler_keeps_nobody_from_taking_its_item(stage: Stage, attempt: Attempt) -> None:
