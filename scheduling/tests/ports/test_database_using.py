@@ -180,6 +180,15 @@ def test_a_commit_whose_answer_is_lost_has_been_done(stage: Stage, attempt: Atte
     assert written() == {"paid"}
 
 
+def test_a_lost_answer_to_a_commit_that_found_all_done_is_no_error(stage: Stage, attempt: Attempt) -> None:
+    stage.fence.once(attempt, "pay", partial(write, "paid"), using=OTHER)
+    current = stage.supersede(attempt)
+    with losing_the_answer_to_a_commit() as lost:
+        assert stage.fence.once(current, "pay", partial(write, "paid again"), using=OTHER) is None
+    assert lost.is_set()
+    assert written() == {"paid"}
+
+
 @contextmanager
 def losing_the_answer_to_a_commit() -> Iterator[Event]:
     """Let the next commit there be done, and the connection break before it is answered."""
