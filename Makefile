@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run cluster rolling-restart password reset setup tools test test-fast test-outages bench bench-full bench-sessions demo-sessions simulate check format messages chaos chaos-seeded
+.PHONY: help run cluster rolling-restart password reset setup tools test test-fast test-outages bench bench-full bench-sessions demo-sessions simulate check format messages chaos chaos-seeded bench-failover
 
 VENV := .venv/bin/python
 
@@ -44,11 +44,14 @@ test-outages: setup ## take databases, ZooKeeper, clocks and disks away from rea
 test-fast: tools ## run the tests that need no server and no process of their own
 	$(VENV) -m pytest -m "not acceptance" -n 2
 
-bench: setup ## measure lateness, failover and what a fire costs: benchmarks/README.md
+bench: setup ## measure lateness, resharding and what a fire costs: benchmarks/README.md
 	$(VENV) -m benchmarks
 
 bench-full: setup ## load 600,000 fires, and compare with an empty ledger: benchmarks/README.md
 	$(VENV) -m benchmarks.full
+
+bench-failover: setup ## kill and freeze instances, and measure how soon others go on: benchmarks/README.md
+	$(VENV) -m benchmarks.failover
 
 bench-sessions: setup ## let servers fail under 60 users, with our session engine and Django's: benchmarks/README.md
 	$(VENV) -m benchmarks.sessions

@@ -56,7 +56,7 @@ def measured(column: Column, only: str | None, runs: int | None) -> dict[str, An
     found: dict[str, Any] = {"column": column.name, "settings": column.settings, "session": column.session}
     found |= {"lateness": {}, "handover": {}, "traffic": {}}
     if only != "lateness":
-        say(column, "failover and resharding")
+        say(column, "resharding")
         found["handover"] = handover.measure(column, min(runs or RUNS, HANDOVER_RUNS))
     if only != "handover":
         found["lateness"], found["traffic"] = lateness(column, runs or RUNS)

@@ -10,6 +10,9 @@ from scheduling import Context, job
 STARTS: list[tuple[float, int, float]] = []
 """(fire time, item, start) of this process. Written when it ends, so that a note costs no system call."""
 
+LOOK_SECONDS = 1.0
+"""So seldom that a thousand that wait cost next to nothing."""
+
 HELD = Path(os.environ.get("BENCH_HELD", ""))
 JOURNAL = os.environ.get("BENCH_JOURNAL", "")
 
@@ -24,7 +27,7 @@ def bench(context: Context) -> None:
 def hold(context: Context) -> None:
     append(f"{context.item} {context.attempt} {os.getpid()} {time.time()}\n")
     while HELD.exists() and not context.cancelled:
-        time.sleep(0.05)
+        time.sleep(LOOK_SECONDS)
 
 
 def append(text: str) -> None:

@@ -7,12 +7,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from benchmarks.figures import Start
+from deploy.servers.nginx import children
 
 ROOT = Path(__file__).parents[1]
 WORKERS = 64
+START_SECONDS = 30.0
 DRAIN_SECONDS = 30.0
 
 
@@ -45,13 +48,15 @@ class Site:
         """Have these jobs, and only these, enabled."""
         self.run("-m", "benchmarks.configure", handler, str(jobs), str(items), *([cron] if cron else []))
 
-    def start(self) -> subprocess.Popen[bytes]:
+    def start(
+        self, workers: int = WORKERS, variables: Mapping[str, str] = MappingProxyType({})
+    ) -> subprocess.Popen[bytes]:
         """Start one more instance."""
         with self.log.open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "manage.py", "runscheduler", "--workers", str(WORKERS)],
+                [sys.executable, "manage.py", "runscheduler", "--workers", str(workers)],
                 cwd=ROOT,
-                env=self.env,
+                env={**self.env, **variables},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -59,6 +64,10 @@ class Site:
             )
         self.instances.append(process)
         return process
+
+    def working_pid(self, process: subprocess.Popen[bytes]) -> int:
+        """Wait for the working process of an instance."""
+        return int(eventually(lambda: max(children(process.pid), default=0), START_SECONDS, "its process has started"))
 
     def drain(self) -> None:
         """End all instances as a deploy does."""

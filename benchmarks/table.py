@@ -8,8 +8,7 @@ from typing import Any
 Found = Mapping[str, Any]
 """What was measured on one column; see `benchmarks.__main__.measured`."""
 
-GRACE = 1.0
-"""Seconds that a failover may take beyond the session timeout."""
+FAILOVER = "How fast others go on when an instance is killed: [failover.md](failover.md)."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,18 +30,13 @@ ROWS = (
     Row(scenario="1,000 jobs at one second", shown=("p50", "p99", "last")),
 )
 
-HANDOVERS = {
-    "owned again": "SIGKILL of one of two instances: its items are owned again",
-    "runs again": "and what it left unfinished runs again",
-    "shares even": "an instance joins: shares are even",
-}
-
 
 def markdown(versions: Mapping[str, str], columns: Sequence[Found]) -> str:
     """Return the whole page: the table, and what was measured with what."""
     lines = [*heading(columns), *lateness_rows(columns), *handover_rows(columns), *traffic_rows(columns)]
     with_what = ", ".join(f"{name} {version}" for name, version in versions.items())
-    return "\n".join(["# Benchmarks", "", *lines, "", f"Measured with {with_what}.", "", *notes(columns), ""])
+    end = ["", f"Measured with {with_what}.", "", *notes(columns), "", FAILOVER, ""]
+    return "\n".join(["# Benchmarks", "", *lines, *end])
 
 
 def heading(columns: Sequence[Found]) -> list[str]:
@@ -71,23 +65,13 @@ def lateness(row: Row, found: Found) -> str:
 
 
 def handover_rows(columns: Sequence[Found]) -> list[str]:
-    rows = [name for name in HANDOVERS if any(name in found["handover"] for found in columns)]
-    return [
-        line([HANDOVERS[name], handover_aim(name), *(handover(name, found) for found in columns), ""]) for name in rows
-    ]
+    cells = [handover(found) for found in columns]
+    return [line(["an instance joins: shares are even", "", *cells, ""])] if any(cells) else []
 
 
-def handover_aim(name: str) -> str:
-    return f"session timeout + {GRACE:.0f} s" if name != "shares even" else ""
-
-
-def handover(name: str, found: Found) -> str:
-    if name not in found["handover"]:
-        return ""
-    seconds = median(found["handover"][name])
-    if name == "shares even":
-        return f"{seconds:.2f} s"
-    return f"{seconds:.1f} s of {found['session'] + GRACE:.0f} s" + verdict(seconds <= found["session"] + GRACE)
+def handover(found: Found) -> str:
+    seconds = found["handover"].get("shares even")
+    return f"{median(seconds):.2f} s" if seconds else ""
 
 
 def traffic_rows(columns: Sequence[Found]) -> list[str]:

@@ -6,9 +6,11 @@ item to the attempt's token, which fails once a later attempt has been there.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import DatabaseError, IntegrityError, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 
 from scheduling.database.limits import FENCE_IDLE_SECONDS, WORKER_IDLE_SECONDS, limit_idle
@@ -23,6 +25,23 @@ from scheduling.ports.ledger import DEFAULT
 
 class _AlreadyDone(Exception):
     """Another transaction has written the marker."""
+
+
+@dataclass(slots=True)
+class _Tried:
+    """What the tries of one `once` have come to, and the driver's connection that the last one was made on."""
+
+    results: list[Any] = field(default_factory=list)
+    link: Any = None
+
+    @property
+    def result(self) -> Any:
+        return self.results[-1] if self.results else None
+
+    def is_whole(self, connection: BaseDatabaseWrapper) -> bool:
+        """Is that connection still there? Django opens another at the end of a block whose commit has failed."""
+        same = self.link is None or connection.connection is self.link
+        return connection.connection is not None and same and connection.is_usable()
 
 
 class DatabaseFence:
@@ -51,32 +70,31 @@ class DatabaseFence:
             _limit_as_before(using)
 
     def once(self, attempt: Attempt, name: str, function: Callable[[], Any], *, using: str = DEFAULT) -> Any:
-        results: list[Any] = []
+        tried = _Tried()
         connection = connections[using]
         for _try in range(TRIES - 1):
             try:
-                self._try_once(attempt, name, function, results, using)
-                return results[-1] if results else None
+                self._try_once(attempt, name, function, tried, using)
+                return tried.result
             except DatabaseError as error:
                 # Rolled back, or committed and the answer lost: the marker tells at the next try.
-                if not is_locked(error, connection) and connection.connection is not None and connection.is_usable():
+                if not is_locked(error, connection) and tried.is_whole(connection):
                     raise
                 connection.close()
             pause()
         with answered():
-            self._try_once(attempt, name, function, results, using)
-        return results[-1] if results else None
+            self._try_once(attempt, name, function, tried, using)
+        return tried.result
 
-    def _try_once(
-        self, attempt: Attempt, name: str, function: Callable[[], Any], results: list[Any], using: str
-    ) -> None:
+    def _try_once(self, attempt: Attempt, name: str, function: Callable[[], Any], tried: _Tried, using: str) -> None:
         try:
             with self.atomic(attempt, using=using):
+                tried.link = connections[using].connection
                 if not Marker.objects.using(using).filter(execution_id=attempt.execution, name=name).exists():
-                    results.append(function())
+                    tried.results.append(function())
                     _mark(attempt, name, using)
         except _AlreadyDone:
-            results.pop()  # what it stands for has been rolled back
+            tried.results.pop()  # what it stands for has been rolled back
 
     def _pass(self, attempt: Attempt, using: str) -> bool:
         if using == DEFAULT:
