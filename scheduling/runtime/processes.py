@@ -5,7 +5,7 @@ import ctypes
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.sharedctypes import RawArray
@@ -83,14 +83,14 @@ class Child:
     """One process that runs one attempt after another, until one ends badly: then it is not `is_fit` for the next."""
 
     def __init__(self, work: Work) -> None:
-        _shield_children()
         memory = RawArray(ctypes.c_longlong, PLACES)
         self._slate = Slate(memory)
         # Never forked: the registry's threads and locks must not come along.
         spawn = get_context("spawn")
         self._pipe, theirs = spawn.Pipe()
         self._process = spawn.Process(target=work, args=(memory, theirs))
-        self._process.start()
+        with _shielded():
+            self._process.start()
         theirs.close()
         self.is_fit = True
 
@@ -134,13 +134,19 @@ class Child:
         return _died(attempt, _how(self._process.exitcode)) if self._slate.has_begun() else None
 
 
-def _shield_children() -> None:
+@contextlib.contextmanager
+def _shielded() -> Iterator[None]:
     """Let no signal that is sent to all processes end one that is being started from this thread: it inherits this.
 
-    The main thread takes the signals of this process. What starts multiprocessing's own helper would end the blocking.
+    Only meanwhile: this thread runs handlers, too, whose programs would inherit it. What starts multiprocessing's own
+    helper would end the blocking.
     """
     resource_tracker.ensure_running()
-    signal.pthread_sigmask(signal.SIG_BLOCK, SHIELDED)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SHIELDED)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Watch:

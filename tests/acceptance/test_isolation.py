@@ -199,3 +199,10 @@ def test_many_at_once_share_a_few_processes(site):
     assert {row[0] for row in rows} == {"succeeded"}
     assert 1 < len({row[3] for row in rows}) <= 8
     drain(scheduler)
+
+
+def test_a_worker_that_has_started_a_process_lets_the_programs_of_other_handlers_be_ended(site):
+    scheduler = site.scheduler("--workers", "1")
+    run(site, "isolated-text")
+    assert run(site, "threaded-program") == [("succeeded", "", 1, "ended with -15")]
+    drain(scheduler)

@@ -114,6 +114,16 @@ def many(context: Context) -> str:
     return str(os.getpid())
 
 
+@job("threaded-program")
+def program(context: Context) -> str:
+    started = subprocess.Popen(["sleep", "30"])
+    started.terminate()
+    try:
+        return f"ended with {started.wait(10)}"
+    finally:
+        started.kill()
+
+
 def tell(*words: object) -> None:
     """Append a line to a file beside the journal."""
     with Path(os.environ["PROBE_JOURNAL"]).with_name("told").open("a") as file:
