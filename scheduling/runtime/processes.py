@@ -105,8 +105,8 @@ class Child:
                 if watch.is_over():
                     return self._killed(attempt, job)
             result: Result = self._pipe.recv()
-            self.is_fit = result.reason is not Reason.PROCESS_DIED
-            return result
+            self.is_fit = result.reason is not Reason.PROCESS_DIED and result.attempt == attempt
+            return result if result.attempt == attempt else _died(attempt, "answered for another attempt")
         except (EOFError, OSError):
             return self._died(attempt)
 

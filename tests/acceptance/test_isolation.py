@@ -206,3 +206,12 @@ def test_a_worker_that_has_started_a_process_lets_the_programs_of_other_handlers
     run(site, "isolated-text")
     assert run(site, "threaded-program") == [("succeeded", "", 1, "ended with -15")]
     drain(scheduler)
+
+
+def test_a_copy_that_a_handler_has_forked_answers_for_nobody(site):
+    scheduler = site.scheduler("--workers", "2")
+    for _ in range(2):
+        rows = run(site, "isolated-forks")
+        assert {(row[0], row[3]) for row in rows} == {("succeeded", "from the process")}
+    assert {row[0] for row in run(site, "isolated-text")} == {"succeeded"}
+    drain(scheduler)

@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -112,6 +113,16 @@ def computes(context: Context) -> None:
 def many(context: Context) -> str:
     time.sleep(0.1)
     return str(os.getpid())
+
+
+@job("isolated-forks", isolation="process", sharding_total_count=2)
+def forks(context: Context) -> str:
+    if os.fork() == 0:
+        if context.item:
+            sys.exit(5)
+        return "from a copy"
+    time.sleep(1)
+    return "from the process"
 
 
 @job("threaded-program")
