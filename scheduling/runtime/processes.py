@@ -24,6 +24,9 @@ START_SECONDS = 60.0
 START_TRIES = 3
 """One that was idle may have died."""
 
+SHORT_SECONDS = 0.01
+LET_GO = "has closed its line to the scheduler, and was killed"
+
 SHIELDED = (signal.SIGINT, signal.SIGTERM)
 """A terminal or a service manager sends them to all processes; the scheduler says what ends."""
 
@@ -100,15 +103,22 @@ class Child:
         watch = _Watch(self._slate, context, job)
         try:
             self._pipe.send((attempt, job.handler, context.instance))
-            while not wait([self._pipe, self._process.sentinel], LOOK_SECONDS):
+            while self._goes_on():
                 watch.carry()
                 if watch.is_over():
                     return self._killed(attempt, job)
+            if not self._pipe.poll():
+                return self._died(attempt)
             result: Result = self._pipe.recv()
-            self.is_fit = result.reason is not Reason.PROCESS_DIED and result.attempt == attempt
-            return result if result.attempt == attempt else _died(attempt, "answered for another attempt")
         except (EOFError, OSError):
             return self._died(attempt)
+        self.is_fit = result.reason is not Reason.PROCESS_DIED and result.attempt == attempt
+        return result if result.attempt == attempt else _died(attempt, "answered for another attempt")
+
+    def _goes_on(self) -> bool:
+        """Wait a little; return whether there is neither an answer nor an end."""
+        # Also asked for its end: copies of it that its handler has forked keep both pipes open.
+        return not wait([self._pipe, self._process.sentinel], LOOK_SECONDS) and self._process.is_alive()
 
     def kill(self) -> None:
         """Kill the process, and what its handler has started there."""
@@ -130,8 +140,17 @@ class Child:
 
     def _died(self, attempt: Attempt) -> Result | None:
         self.is_fit = False
-        self._process.join()
-        return _died(attempt, _how(self._process.exitcode)) if self._slate.has_begun() else None
+        how = _how(self._process.exitcode) if self._ends_within(LOOK_SECONDS) else LET_GO
+        return _died(attempt, how) if self._slate.has_begun() else None
+
+    def _ends_within(self, seconds: float) -> bool:
+        # Not join: whether the pipe that it waits for is closed says nothing, either.
+        until = time.monotonic() + seconds
+        while self._process.is_alive():
+            if time.monotonic() > until:
+                return False
+            time.sleep(SHORT_SECONDS)
+        return True
 
 
 @contextlib.contextmanager

@@ -215,3 +215,14 @@ def test_a_copy_that_a_handler_has_forked_answers_for_nobody(site):
         assert {(row[0], row[3]) for row in rows} == {("succeeded", "from the process")}
     assert {row[0] for row in run(site, "isolated-text")} == {"succeeded"}
     drain(scheduler)
+
+
+def test_the_end_of_a_process_is_seen_although_its_copies_go_on_or_its_files_are_closed(site):
+    scheduler = site.scheduler()
+    rows = run(site, "isolated-leaves")
+    assert {row[:3] for row in rows} == {("failed", "process_died", 1)}
+    assert [row[3] for row in rows[:2]] == ["the handler's process was ended by SIGABRT"] * 2
+    assert rows[2][3] == "the handler's process has closed its line to the scheduler, and was killed"
+    for (pid,) in told(site, "left"):  # it has left the group of its process
+        os.kill(pid, signal.SIGKILL)
+    drain(scheduler)

@@ -125,6 +125,21 @@ def forks(context: Context) -> str:
     return "from the process"
 
 
+@job("isolated-leaves", isolation="process", sharding_total_count=3)
+def leave_behind(context: Context) -> None:
+    if context.item == 2:
+        os.closerange(3, 1000)
+        time.sleep(3600)
+    if os.fork() == 0:
+        if context.item:
+            os.setsid()
+            tell("left", os.getpid())
+        time.sleep(60)
+        os._exit(0)
+    time.sleep(0.5)
+    os.abort()
+
+
 @job("threaded-program")
 def program(context: Context) -> str:
     started = subprocess.Popen(["sleep", "30"])
