@@ -22,7 +22,7 @@ START_SECONDS = 60.0
 """How long a child may take before its handler begins; longer than any project takes to be set up."""
 
 START_TRIES = 3
-"""One that was idle may have died."""
+"""One that was alive a moment ago may have died."""
 
 SHORT_SECONDS = 0.01
 LET_GO = "has closed its line to the scheduler, and was killed"
@@ -75,8 +75,10 @@ class Processes:
 
     def _lend(self) -> "Child":
         with self._lock:
-            if self._idle:
-                return self._idle.pop()
+            while self._idle:
+                if (child := self._idle.pop()).is_alive():
+                    return child
+                self._children.discard(child)
             child = Child(self._work)
             self._children.add(child)
             return child
@@ -119,6 +121,10 @@ class Child:
         """Wait a little; return whether there is neither an answer nor an end."""
         # Also asked for its end: copies of it that its handler has forked keep both pipes open.
         return not wait([self._pipe, self._process.sentinel], LOOK_SECONDS) and self._process.is_alive()
+
+    def is_alive(self) -> bool:
+        """Is there still a process?"""
+        return self._process.is_alive()
 
     def kill(self) -> None:
         """Kill the process, and what its handler has started there."""

@@ -226,3 +226,14 @@ def test_the_end_of_a_process_is_seen_although_its_copies_go_on_or_its_files_are
     for (pid,) in told(site, "left"):  # it has left the group of its process
         os.kill(pid, signal.SIGKILL)
     drain(scheduler)
+
+
+def test_many_processes_that_died_while_they_were_idle_spoil_no_attempt(site):
+    scheduler = site.scheduler("--workers", "5")
+    run(site, "isolated-many", timeout=90)
+    pids = {int(row[3]) for row in run(site, "isolated-many", timeout=90)}
+    assert len(pids) > 3
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    assert {row[0] for row in run(site, "isolated-text")} == {"succeeded"}
+    drain(scheduler)
