@@ -202,7 +202,14 @@ def _how(code: int | None) -> str:
     if code is None or code >= 0:
         return f"ended with exit status {code} while it ran"
     hint = " (out of memory?)" if code == -signal.SIGKILL else ""
-    return f"was ended by {signal.Signals(-code).name}{hint}"
+    return f"was ended by {signal_name(-code)}{hint}"
+
+
+def signal_name(number: int) -> str:
+    """Name a signal, also one that Python has no name for, as those for real time."""
+    with contextlib.suppress(ValueError):
+        return signal.Signals(number).name
+    return f"signal {number}"
 
 
 def _died(attempt: Attempt, how: str) -> Result:

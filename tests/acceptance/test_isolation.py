@@ -237,3 +237,10 @@ def test_many_processes_that_died_while_they_were_idle_spoil_no_attempt(site):
         os.kill(pid, signal.SIGKILL)
     assert {row[0] for row in run(site, "isolated-text")} == {"succeeded"}
     drain(scheduler)
+
+
+def test_a_signal_without_a_name_ends_a_process_like_any_other(site):
+    scheduler = site.scheduler()
+    (row,) = run(site, "isolated-unnamed")
+    assert row == ("failed", "process_died", 1, "the handler's process was ended by signal 35")
+    drain(scheduler)

@@ -140,6 +140,11 @@ def leave_behind(context: Context) -> None:
     os.abort()
 
 
+@job("isolated-unnamed", isolation="process")
+def end_by_a_signal_without_a_name(context: Context) -> None:
+    os.kill(os.getpid(), 35)
+
+
 @job("threaded-program")
 def program(context: Context) -> str:
     started = subprocess.Popen(["sleep", "30"])
