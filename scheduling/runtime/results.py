@@ -66,12 +66,22 @@ class Results:
         if not overdue:
             return
         self._workers.cancel({result.attempt.execution for result in overdue})
-        tokens = self._ledger.cut_off(overdue)
+        tokens = self._end_early(overdue)
         for result in overdue:
             token = tokens.get(result.attempt.execution)
             self._attempts.cut_off(result.attempt, token)
             _log(result, Verdict.NO_LONGER_YOURS if token is None else Verdict.WRITTEN)
         self._ledger.settle({result.attempt.fire for result in overdue})
+
+    def _end_early(self, overdue: list[Result]) -> dict[int, int]:
+        try:
+            return self._ledger.cut_off(overdue)
+        except BrokenLedger:
+            if len(overdue) > 1:
+                # One that the ledger refuses must not keep the others, nor all that comes after them.
+                return {execution: token for r in overdue for execution, token in self._end_early([r]).items()}
+            logger.exception("%s: its end at its timeout cannot be written", describe(overdue[0].attempt))
+            return {}
 
     def _release(self) -> bool:
         returned = bool(self._returned)
