@@ -23,6 +23,7 @@ from scheduling.management.descendants import adopt_orphans, children, end_all
 from scheduling.management.lifeline import Registered, SupervisorsEnd
 from scheduling.management.working import FROM_SUPERVISOR, registry_at
 from scheduling.runtime.identity import SUPERVISOR
+from scheduling.runtime.processes import signal_name
 
 logger = logging.getLogger("scheduling.supervisor")
 
@@ -57,12 +58,6 @@ def exit_code(code: int, *, asked: bool, registered: bool) -> int:
 def ending(code: int) -> str:
     """Say how a process ended."""
     return f"was ended by {signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
-
-
-def signal_name(number: int) -> str:
-    with contextlib.suppress(ValueError):
-        return signal.Signals(number).name
-    return f"signal {number}"
 
 
 class WorkingProcess:

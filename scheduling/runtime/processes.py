@@ -5,7 +5,7 @@ import ctypes
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.sharedctypes import RawArray
@@ -22,7 +22,10 @@ START_SECONDS = 60.0
 """How long a child may take before its handler begins; longer than any project takes to be set up."""
 
 START_TRIES = 3
-"""One that was idle may have died."""
+"""One that was alive a moment ago may have died."""
+
+SHORT_SECONDS = 0.01
+LET_GO = "has closed its line to the scheduler, and was killed"
 
 SHIELDED = (signal.SIGINT, signal.SIGTERM)
 """A terminal or a service manager sends them to all processes; the scheduler says what ends."""
@@ -72,8 +75,10 @@ class Processes:
 
     def _lend(self) -> "Child":
         with self._lock:
-            if self._idle:
-                return self._idle.pop()
+            while self._idle:
+                if (child := self._idle.pop()).is_alive():
+                    return child
+                self._children.discard(child)
             child = Child(self._work)
             self._children.add(child)
             return child
@@ -83,14 +88,14 @@ class Child:
     """One process that runs one attempt after another, until one ends badly: then it is not `is_fit` for the next."""
 
     def __init__(self, work: Work) -> None:
-        _shield_children()
         memory = RawArray(ctypes.c_longlong, PLACES)
         self._slate = Slate(memory)
         # Never forked: the registry's threads and locks must not come along.
         spawn = get_context("spawn")
         self._pipe, theirs = spawn.Pipe()
         self._process = spawn.Process(target=work, args=(memory, theirs))
-        self._process.start()
+        with _shielded():
+            self._process.start()
         theirs.close()
         self.is_fit = True
 
@@ -100,15 +105,26 @@ class Child:
         watch = _Watch(self._slate, context, job)
         try:
             self._pipe.send((attempt, job.handler, context.instance))
-            while not wait([self._pipe, self._process.sentinel], LOOK_SECONDS):
+            while self._goes_on():
                 watch.carry()
                 if watch.is_over():
                     return self._killed(attempt, job)
+            if not self._pipe.poll():
+                return self._died(attempt)
             result: Result = self._pipe.recv()
-            self.is_fit = result.reason is not Reason.PROCESS_DIED
-            return result
         except (EOFError, OSError):
             return self._died(attempt)
+        self.is_fit = result.reason is not Reason.PROCESS_DIED and result.attempt == attempt
+        return result if result.attempt == attempt else _died(attempt, "answered for another attempt")
+
+    def _goes_on(self) -> bool:
+        """Wait a little; return whether there is neither an answer nor an end."""
+        # Also asked for its end: copies of it that its handler has forked keep both pipes open.
+        return not wait([self._pipe, self._process.sentinel], LOOK_SECONDS) and self._process.is_alive()
+
+    def is_alive(self) -> bool:
+        """Is there still a process?"""
+        return self._process.is_alive()
 
     def kill(self) -> None:
         """Kill the process, and what its handler has started there."""
@@ -130,17 +146,32 @@ class Child:
 
     def _died(self, attempt: Attempt) -> Result | None:
         self.is_fit = False
-        self._process.join()
-        return _died(attempt, _how(self._process.exitcode)) if self._slate.has_begun() else None
+        how = _how(self._process.exitcode) if self._ends_within(LOOK_SECONDS) else LET_GO
+        return _died(attempt, how) if self._slate.has_begun() else None
+
+    def _ends_within(self, seconds: float) -> bool:
+        # Not join: whether the pipe that it waits for is closed says nothing, either.
+        until = time.monotonic() + seconds
+        while self._process.is_alive():
+            if time.monotonic() > until:
+                return False
+            time.sleep(SHORT_SECONDS)
+        return True
 
 
-def _shield_children() -> None:
+@contextlib.contextmanager
+def _shielded() -> Iterator[None]:
     """Let no signal that is sent to all processes end one that is being started from this thread: it inherits this.
 
-    The main thread takes the signals of this process. What starts multiprocessing's own helper would end the blocking.
+    Only meanwhile: this thread runs handlers, too, whose programs would inherit it. What starts multiprocessing's own
+    helper would end the blocking.
     """
     resource_tracker.ensure_running()
-    signal.pthread_sigmask(signal.SIG_BLOCK, SHIELDED)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SHIELDED)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Watch:
@@ -171,7 +202,14 @@ def _how(code: int | None) -> str:
     if code is None or code >= 0:
         return f"ended with exit status {code} while it ran"
     hint = " (out of memory?)" if code == -signal.SIGKILL else ""
-    return f"was ended by {signal.Signals(-code).name}{hint}"
+    return f"was ended by {signal_name(-code)}{hint}"
+
+
+def signal_name(number: int) -> str:
+    """Name a signal, also one that Python has no name for, as those for real time."""
+    with contextlib.suppress(ValueError):
+        return signal.Signals(number).name
+    return f"signal {number}"
 
 
 def _died(attempt: Attempt, how: str) -> Result:

@@ -199,3 +199,48 @@ def test_many_at_once_share_a_few_processes(site):
     assert {row[0] for row in rows} == {"succeeded"}
     assert 1 < len({row[3] for row in rows}) <= 8
     drain(scheduler)
+
+
+def test_a_worker_that_has_started_a_process_lets_the_programs_of_other_handlers_be_ended(site):
+    scheduler = site.scheduler("--workers", "1")
+    run(site, "isolated-text")
+    assert run(site, "threaded-program") == [("succeeded", "", 1, "ended with -15")]
+    drain(scheduler)
+
+
+def test_a_copy_that_a_handler_has_forked_answers_for_nobody(site):
+    scheduler = site.scheduler("--workers", "2")
+    for _ in range(2):
+        rows = run(site, "isolated-forks")
+        assert {(row[0], row[3]) for row in rows} == {("succeeded", "from the process")}
+    assert {row[0] for row in run(site, "isolated-text")} == {"succeeded"}
+    drain(scheduler)
+
+
+def test_the_end_of_a_process_is_seen_although_its_copies_go_on_or_its_files_are_closed(site):
+    scheduler = site.scheduler()
+    rows = run(site, "isolated-leaves")
+    assert {row[:3] for row in rows} == {("failed", "process_died", 1)}
+    assert [row[3] for row in rows[:2]] == ["the handler's process was ended by SIGABRT"] * 2
+    assert rows[2][3] == "the handler's process has closed its line to the scheduler, and was killed"
+    for (pid,) in told(site, "left"):  # it has left the group of its process
+        os.kill(pid, signal.SIGKILL)
+    drain(scheduler)
+
+
+def test_many_processes_that_died_while_they_were_idle_spoil_no_attempt(site):
+    scheduler = site.scheduler("--workers", "5")
+    run(site, "isolated-many", timeout=90)
+    pids = {int(row[3]) for row in run(site, "isolated-many", timeout=90)}
+    assert len(pids) > 3
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    assert {row[0] for row in run(site, "isolated-text")} == {"succeeded"}
+    drain(scheduler)
+
+
+def test_a_signal_without_a_name_ends_a_process_like_any_other(site):
+    scheduler = site.scheduler()
+    (row,) = run(site, "isolated-unnamed")
+    assert row == ("failed", "process_died", 1, "the handler's process was ended by signal 35")
+    drain(scheduler)

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 
+from scheduling.domain.errors import BrokenLedger
 from scheduling.domain.fire import ExecutionState, FireState, Reason
 from scheduling.domain.job import Misfire
 from scheduling.domain.retry import Backoff, Retry
@@ -125,6 +126,25 @@ def test_a_lost_answer_to_a_cut_off_loses_nothing(stage):
     assert a.node.running() == 0
     stage.play(1)
     assert stage.ledger.look(["job"]).held == frozenset()
+
+
+def test_an_attempt_that_the_ledger_refuses_to_cut_off_keeps_no_other_back(stage):
+    a = stage.node("a")
+    cut_off = stage.ledger.cut_off
+
+    def refuse_item_0(results):
+        if any(result.attempt.item == 0 for result in results):
+            raise BrokenLedger("it does not run")
+        return cut_off(results)
+
+    stage.ledger.cut_off = refuse_item_0
+    request(stage, timeout=2, sharding_total_count=2)
+    stage.play(4, end=False)
+    assert [row[0] for row in rows(stage)] == [ExecutionState.RUNNING, ExecutionState.FAILED]
+    stage.configure(name="other")
+    stage.play(8, end=False)
+    assert "other" in {job for job, _ in held_by(stage, "a")}
+    assert all(context.cancelled for context, each, _ in a.workers.attempts.values() if each.job == "job")
 
 
 # Retries

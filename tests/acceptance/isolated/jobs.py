@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -112,6 +113,46 @@ def computes(context: Context) -> None:
 def many(context: Context) -> str:
     time.sleep(0.1)
     return str(os.getpid())
+
+
+@job("isolated-forks", isolation="process", sharding_total_count=2)
+def forks(context: Context) -> str:
+    if os.fork() == 0:
+        if context.item:
+            sys.exit(5)
+        return "from a copy"
+    time.sleep(1)
+    return "from the process"
+
+
+@job("isolated-leaves", isolation="process", sharding_total_count=3)
+def leave_behind(context: Context) -> None:
+    if context.item == 2:
+        os.closerange(3, 1000)
+        time.sleep(3600)
+    if os.fork() == 0:
+        if context.item:
+            os.setsid()
+            tell("left", os.getpid())
+        time.sleep(60)
+        os._exit(0)
+    time.sleep(0.5)
+    os.abort()
+
+
+@job("isolated-unnamed", isolation="process")
+def end_by_a_signal_without_a_name(context: Context) -> None:
+    os.kill(os.getpid(), 35)
+
+
+@job("threaded-program")
+def program(context: Context) -> str:
+    started = subprocess.Popen(["sleep", "30"])
+    started.terminate()
+    try:
+        return f"ended with {started.wait(10)}"
+    finally:
+        started.kill()
 
 
 def tell(*words: object) -> None:
