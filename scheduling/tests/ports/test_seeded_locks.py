@@ -169,7 +169,7 @@ def lock_as_they_come(batch: OpeningBatch) -> None:
 
 
 def write(ledger: DatabaseLedger, results: Sequence[Result]) -> dict[int, Verdict]:
-    return transactions.transact(lambda: finishing.write_results(results, ledger._rows))
+    return transactions.transact(lambda: finishing.write_results(results, ledger._rows, None))
 
 
 def transact_and_go_on(function: Callable[[], Answer]) -> Answer:

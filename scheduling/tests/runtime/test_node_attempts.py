@@ -132,10 +132,10 @@ def test_an_attempt_that_the_ledger_refuses_to_cut_off_keeps_no_other_back(stage
     a = stage.node("a")
     cut_off = stage.ledger.cut_off
 
-    def refuse_item_0(results):
+    def refuse_item_0(results, **limits):
         if any(result.attempt.item == 0 for result in results):
             raise BrokenLedger("it does not run")
-        return cut_off(results)
+        return cut_off(results, **limits)
 
     stage.ledger.cut_off = refuse_item_0
     request(stage, timeout=2, sharding_total_count=2)

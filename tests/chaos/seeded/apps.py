@@ -29,10 +29,10 @@ class WithoutMarker(Seeded):
         from scheduling.database.fence import DatabaseFence
 
         def try_once(
-            self: DatabaseFence, attempt: Any, name: str, function: Callable[[], Any], results: list[Any], using: str
+            self: DatabaseFence, attempt: Any, name: str, function: Callable[[], Any], tried: Any, using: str
         ) -> None:
             with self.atomic(attempt, using=using):
-                results.append(function())
+                tried.results.append(function())
 
         DatabaseFence._try_once = try_once  # type: ignore[method-assign]
 
