@@ -12,9 +12,7 @@ import logging
 import multiprocessing
 import os
 import signal
-import sys
 import threading
-import traceback
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -113,8 +111,6 @@ def _run(attempt: Attempt, handler: str, instance: str) -> Result:
         except MemoryError:
             out_of_memory.append(True)
             raise
-        finally:
-            _end_copy()
 
     try:
         result = on_worker_thread(lambda: run(context, attempt, call))
@@ -122,19 +118,6 @@ def _run(attempt: Attempt, handler: str, instance: str) -> Result:
         context.end()
     # What has once run out of memory is not used again, as if the system had killed it for that.
     return replace(result, reason=Reason.PROCESS_DIED) if out_of_memory else result
-
-
-def _end_copy() -> None:
-    """End this process if the handler has forked it, and it has come back, too: only one may answer, and go on."""
-    if os.getpid() == _slates[0].pid():
-        return
-    error = sys.exception()
-    if isinstance(error, Exception):
-        traceback.print_exception(error)
-        sys.stderr.flush()
-    code = error.code if isinstance(error, SystemExit) else error and 1
-    # At once: connections of the database are the other's, also to be closed.
-    os._exit(code & 0xFF if isinstance(code, int) else bool(code))
 
 
 def _let_pass(_number: int, _frame: object) -> None:

@@ -1,5 +1,7 @@
 """The workers: a bounded pool of threads that run handlers, or wait for processes that do; all ends become results."""
 
+import os
+import sys
 import time
 import traceback
 from collections.abc import Callable, Set
@@ -120,12 +122,32 @@ class ThreadWorkers:
 def run(context: Context, attempt: Attempt, function: Callable[[Context], Any]) -> Result:
     """Call the handler and return its result, whatever it raises or returns."""
     try:
-        message = message_of(function(context))
+        message = message_of(_call(function, context))
     except BadResult as error:
         return Result(attempt=attempt, state=ExecutionState.FAILED, reason=Reason.BAD_RESULT, message=str(error))
     except BaseException as error:
         return failed(attempt, error)
     return Result(attempt=attempt, state=ExecutionState.SUCCEEDED, message=message)
+
+
+def _call(function: Callable[[Context], Any], context: Context) -> Any:
+    pid = os.getpid()
+    try:
+        return function(context)
+    finally:
+        if os.getpid() != pid:
+            _end_copy()
+
+
+def _end_copy() -> None:
+    """End this process, which the handler has forked, and which has come back, too: only one may answer, and go on."""
+    error = sys.exception()
+    if isinstance(error, Exception):
+        traceback.print_exception(error)
+        sys.stderr.flush()
+    code = error.code if isinstance(error, SystemExit) else error and 1
+    # At once: connections of the database are the other's, also to be closed.
+    os._exit(code & 0xFF if isinstance(code, int) else bool(code))
 
 
 def message_of(returned: object) -> str:

@@ -244,3 +244,13 @@ def test_a_signal_without_a_name_ends_a_process_like_any_other(site):
     (row,) = run(site, "isolated-unnamed")
     assert row == ("failed", "process_died", 1, "the handler's process was ended by signal 35")
     drain(scheduler)
+
+
+def test_a_copy_that_a_handler_on_a_thread_has_forked_goes_no_further_than_the_handler(site):
+    scheduler = site.scheduler()
+    site.request("threaded-forks", key=1)
+    ((pid, status),) = eventually(lambda: told(site, "forked"), 20, "the copy has ended")
+    assert os.waitstatus_to_exitcode(status) == 5
+    assert not is_alive(pid)
+    eventually(lambda: site.executions("threaded-forks")[0][1] == "succeeded", 10, "it has succeeded")
+    drain(scheduler)

@@ -125,6 +125,14 @@ def forks(context: Context) -> str:
     return "from the process"
 
 
+@job("threaded-forks")
+def fork(context: Context) -> None:
+    if pid := os.fork():
+        tell("forked", pid, os.waitpid(pid, 0)[1])
+    else:
+        sys.exit(5)
+
+
 @job("isolated-leaves", isolation="process", sharding_total_count=3)
 def leave_behind(context: Context) -> None:
     if context.item == 2:
