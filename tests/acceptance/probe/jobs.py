@@ -61,7 +61,7 @@ def quits(context: Context) -> None:
 @job("probe-stays", sharding_total_count=1, timeout=1)
 def stays(context: Context) -> None:
     """Be deaf to the timeout, with a thread that the interpreter's end waits for."""
-    thread = threading.Thread(target=time.sleep, args=(300,))
+    thread = threading.Thread(target=time.sleep, args=(300,), daemon=False)
     thread.start()
     thread.join()
 
