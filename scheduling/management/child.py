@@ -43,6 +43,7 @@ def work(memory: "ctypes.Array[ctypes.c_longlong]", pipe: Connection) -> None:
 def prepare(memory: "ctypes.Array[ctypes.c_longlong]") -> None:
     """Lead a process group that ends with the scheduler, and by its word alone."""
     os.setsid()
+    _keep_from_programs()
     for number in SHIELDED:
         # Neither ignored nor blocked: a handler's programs would inherit that.
         signal.signal(number, _let_pass)
@@ -118,6 +119,14 @@ def _run(attempt: Attempt, handler: str, instance: str) -> Result:
         context.end()
     # What has once run out of memory is not used again, as if the system had killed it for that.
     return replace(result, reason=Reason.PROCESS_DIED) if out_of_memory else result
+
+
+def _keep_from_programs() -> None:
+    """Let what a handler starts inherit nothing of what tells the scheduler that this process has ended."""
+    for name in os.listdir("/dev/fd"):
+        with contextlib.suppress(OSError):  # the one by which this is read is closed by now
+            if int(name) > 2:
+                os.set_inheritable(int(name), False)
 
 
 def _let_pass(_number: int, _frame: object) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 logger = logging.getLogger("scheduling.supervisor")
 
 LAST_WORDS_SECONDS = 0.2
+DRAINED = b"drained\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,11 @@ class Lifeline:
         with contextlib.suppress(OSError):  # the supervisor is gone, which `hold` sees
             self._line.sendall(json.dumps([instance, session_key]).encode() + b"\n")
 
+    def tell_drained(self) -> None:
+        """Say that the end which follows was asked for, and leaves nothing behind; the last that is said."""
+        with contextlib.suppress(OSError):
+            self._line.sendall(DRAINED)
+
     def hold(self) -> None:
         """From now on end with the supervisor, at once."""
         threading.Thread(target=self._await_end, name="lifeline", daemon=True).start()
@@ -56,10 +62,11 @@ class Lifeline:
 
 
 class SupervisorsEnd:
-    """The supervisor's end: `registered` is what came last."""
+    """The supervisor's end: `registered` is what came last, `drained` whether the end was an orderly one."""
 
     def __init__(self) -> None:
         self.registered: Registered | None = None
+        self.drained = False
         self._line, self.other = socket.socketpair()
         self._listener = threading.Thread(target=self._listen, name="listener", daemon=True)
 
@@ -68,10 +75,14 @@ class SupervisorsEnd:
         self.other.close()
         self._listener.start()
 
-    def close(self, seconds: float) -> None:
-        """Take what has been said until the other end was closed, and close this one."""
+    def hear_out(self, seconds: float) -> None:
+        """Take what has been said until the other end was closed, or the last word came."""
         if self._listener.ident:
             self._listener.join(seconds)
+
+    def close(self, seconds: float) -> None:
+        """Hear the other end out, and close this one."""
+        self.hear_out(seconds)
         self.other.close()
         with contextlib.suppress(OSError):
             self._line.shutdown(socket.SHUT_RDWR)
@@ -80,6 +91,10 @@ class SupervisorsEnd:
     def _listen(self) -> None:
         with contextlib.suppress(OSError), self._line.makefile("rb") as lines:
             for line in lines:
+                if line == DRAINED:
+                    # What has been forked may hold the other end for long.
+                    self.drained = True
+                    return
                 # One that broke off in the middle tells nothing.
                 if line.endswith(b"\n"):
                     instance, session_key = json.loads(line)

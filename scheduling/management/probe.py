@@ -8,7 +8,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from scheduling.database.snapshot import Seen, read_snapshot
+from scheduling.domain.instance import Holding, InstanceState
+from scheduling.domain.instance import Instance as RunningInstance
 from scheduling.models import Instance
+
+WELL_FIRST = (InstanceState.LIVE, InstanceState.DRAINING, InstanceState.HOLDING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +50,21 @@ def _registered(seen: Seen, living: Iterable[Instance]) -> Finding:
     if not shown:
         ids = ", ".join(row.id for row in living)
         return _unwell(_("instance %(instance)s is holding: the registry does not show it") % {"instance": ids})
-    word = _("instance %(instance)s is draining") if shown[0].draining else _("instance %(instance)s is live")
-    return Finding(is_well=True, line=word % {"instance": shown[0].id})
+    best = min(shown, key=lambda instance: WELL_FIRST.index(instance.state))
+    return Finding(is_well=best.state is not InstanceState.HOLDING, line=_said_of(best))
+
+
+def _said_of(instance: RunningInstance) -> str:
+    match instance.state, instance.holding:
+        case InstanceState.LIVE, _reason:
+            said = _("instance %(instance)s is live")
+        case InstanceState.DRAINING, _reason:
+            said = _("instance %(instance)s is draining")
+        case _state, Holding.CLOCK_IS_OFF:
+            said = _("instance %(instance)s is holding: its clock is off by %(seconds)s s")
+        case _:
+            said = _("instance %(instance)s is holding: the ledger is older than what it has shown before")
+    return said % {"instance": instance.id, "seconds": f"{instance.clock_offset:.1f}"}
 
 
 def _ended(row: Instance) -> str:

@@ -29,6 +29,10 @@ logger = logging.getLogger("scheduling.supervisor")
 
 DRAINED = 0
 COULD_NOT_START = (1, 2)
+LEFT_BEHIND = 3
+UNKNOWN = 255
+"""For a process whose end somebody else has been told of."""
+
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
 STEADY_SECONDS = 60.0
@@ -36,9 +40,12 @@ END_SECONDS = 10.0
 ANSWER_SECONDS = 10.0
 
 
-def is_over(code: int, *, asked: bool, registered: bool) -> bool:
-    """Is no other working process to be started? Python's code for a crash is the one for "could not start", too."""
-    return asked or code == DRAINED or (code in COULD_NOT_START and not registered)
+def is_over(code: int, *, asked: bool, registered: bool, drained: bool) -> bool:
+    """Is no other working process to be started? Python's code for a crash is the one for "could not start", too.
+
+    A handler may end the process with any code, so that it has drained is what it has said, not how it ended.
+    """
+    return asked or drained or (code in COULD_NOT_START and not registered)
 
 
 def next_pause(previous: float | None, ran: float) -> float:
@@ -48,8 +55,10 @@ def next_pause(previous: float | None, ran: float) -> float:
     return min(2 * previous, LONGEST_PAUSE)
 
 
-def exit_code(code: int, *, asked: bool, registered: bool) -> int:
+def exit_code(code: int, *, asked: bool, registered: bool, drained: bool) -> int:
     """Return what the supervisor exits with, for what `os.waitstatus_to_exitcode` says of its working process."""
+    if code == DRAINED and registered and not drained:
+        return LEFT_BEHIND
     if asked and code < 0 and not registered:
         return DRAINED  # the signal met it before it had begun: nothing is left behind
     return code if code >= 0 else 128 - code
@@ -88,9 +97,12 @@ class WorkingProcess:
 
     def _await_end(self) -> None:
         pid, status = 0, 0
-        while pid != self.pid:  # others are orphans of its
-            pid, status = os.waitpid(-1, 0)
-        self._process.returncode = os.waitstatus_to_exitcode(status)
+        try:
+            while pid != self.pid:  # others are orphans of its
+                pid, status = os.waitpid(-1, 0)
+            self._process.returncode = os.waitstatus_to_exitcode(status)
+        except ChildProcessError:
+            self._process.returncode = UNKNOWN
         self._on_end(self._process.returncode)
 
 
@@ -106,6 +118,8 @@ class Supervisor:
 
     def run(self) -> int:
         """Run until the work is over, and return the exit code."""
+        # Whoever started this may have it ignored: then no process's end could be waited for.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         adopt_orphans()
         self._spared = children()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -129,7 +143,7 @@ class Supervisor:
             return None
         logger.info("pid %s supervises the working process, pid %s", os.getpid(), working.pid)
         code = self._await_end(working)
-        return self._take_note(working, code)
+        return self._conclude(working, code)
 
     def _await_end(self, working: WorkingProcess) -> int:
         while isinstance(event := self._events.get(), signal.Signals):
@@ -137,15 +151,17 @@ class Supervisor:
             working.signal(FROM_SUPERVISOR)
         return event
 
-    def _take_note(self, working: WorkingProcess, code: int) -> int | None:
+    def _conclude(self, working: WorkingProcess, code: int) -> int | None:
         if code == DRAINED:
-            working.lifeline.close(0)
-            return code
+            working.lifeline.hear_out(END_SECONDS)
+            if working.lifeline.drained:
+                working.lifeline.close(0)
+                return code
         ended = end_all(working.pid, self._spared, END_SECONDS)
         working.lifeline.close(END_SECONDS)
         registered = working.lifeline.registered
-        circumstances = {"asked": self._asked, "registered": registered is not None}
-        over = is_over(code, **circumstances)
+        known = {"asked": self._asked, "registered": registered is not None, "drained": working.lifeline.drained}
+        over = is_over(code, **known)
         if registered:
             level = logging.WARNING if self._asked else logging.ERROR
             died = "instance %s: its working process, pid %s, %s"
@@ -153,7 +169,7 @@ class Supervisor:
             self._report(registered, ended)
         elif not over:
             logger.error("the working process, pid %s, %s before it was registered", working.pid, ending(code))
-        return exit_code(code, **circumstances) if over else None
+        return exit_code(code, **known) if over else None
 
     def _report(self, registered: Registered, ended: bool) -> None:
         if ended:

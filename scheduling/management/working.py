@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import NoReturn
 
 from django.core.management.base import CommandError
 from django.db import DatabaseError, connection
@@ -39,6 +40,7 @@ from scheduling.zookeeper.registry import ZooKeeperRegistry
 logger = logging.getLogger("scheduling.runscheduler")
 
 DRAIN_SECONDS = 60
+EXIT_DRAINED = 0
 EXIT_LEFT_BEHIND = 3
 FROM_SUPERVISOR = signal.SIGUSR1
 """What the supervisor sends for a signal that it was sent itself."""
@@ -56,7 +58,7 @@ class InstanceProcess:
         self._wake = threading.Event()
         self._stopped = threading.Event()
         self._draining = threading.Event()
-        self._is_supervised = lifeline is not None
+        self._lifeline = lifeline
         self._asked = False
         clock = time.monotonic
         self._registry = registry = registry_at(registry_url(), wake=self._look_again)
@@ -140,6 +142,9 @@ class InstanceProcess:
             self._wake.wait(min(self._node.tick(), 0.2))
             self._wake.clear()
         if not self._node.running():
+            # What still runs was cut off: its attempt has ended, and its token has moved on, so that nothing it writes
+            # counts. It ends with this process, its own processes even before.
+            self._processes.close()
             self._node.leave()
 
     def _end(self) -> int:
@@ -149,12 +154,16 @@ class InstanceProcess:
         if left or not self._draining.is_set():
             # Their threads may never end; or the loop has, which nobody had asked for.
             leave_behind()
-        self._processes.close()
-        return 0
+        if self._lifeline:
+            self._lifeline.tell_drained()
+        if self._workers.running():
+            # Handlers that were cut off; the interpreter's end could wait for them for ever.
+            end_at_once(EXIT_DRAINED)
+        return EXIT_DRAINED
 
     def _on_signal(self, number: int, _frame: object) -> None:
         # One that is sent to all processes comes here and from the supervisor, too, and is not the second.
-        if number == FROM_SUPERVISOR or not self._is_supervised:
+        if number == FROM_SUPERVISOR or not self._lifeline:
             if self._asked:
                 leave_behind()
             self._asked = True
@@ -174,10 +183,15 @@ def registry_at(url: str, wake: Callable[[], None]) -> Registry:
     return ZooKeeperRegistry(address, wake)
 
 
-def leave_behind() -> None:
+def leave_behind() -> NoReturn:
     """End this process at once; what it runs is taken over once its session has ended."""
+    end_at_once(EXIT_LEFT_BEHIND)
+
+
+def end_at_once(code: int) -> NoReturn:
+    """End this process without the interpreter's end, which some threads may keep from coming."""
     sys.stderr.flush()
-    os._exit(EXIT_LEFT_BEHIND)
+    os._exit(code)
 
 
 def this_instance(capacity: int) -> Instance:

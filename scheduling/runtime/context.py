@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, MutableMapping
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -24,6 +25,7 @@ class Context:
         self._fence = fence
         self._cancelled = threading.Event()
         self._done: tuple[int, int] | None = None
+        self.begun_at: float | None = None
         self.instance = instance
         self.log = AttemptLog(logging.getLogger(f"scheduling.job.{attempt.job}"), attempt, instance)
 
@@ -114,6 +116,10 @@ class Context:
                 _("progress(%(done)s, %(total)s): write whole numbers, 0 <= done <= total"), done=done, total=total
             )
         self._done = (done, total)
+
+    def begin(self) -> None:
+        """Note, by the monotonic clock, that the handler is about to be called; for the runtime."""
+        self.begun_at = time.monotonic()
 
     def cancel(self) -> None:
         """Set `cancelled`; for the runtime."""

@@ -71,7 +71,13 @@ class ThreadWorkers:
         if self._threads < len(self._running):
             self._threads += 1
             # A daemon, as the process must be able to end while a handler hangs.
-            Thread(target=self._serve, name=f"worker-{self._threads}", daemon=True).start()
+            try:
+                Thread(target=self._serve, name=f"worker-{self._threads}", daemon=True).start()
+            except BaseException:
+                # The system gives no more threads: it does not run, and must not count as running.
+                self._threads -= 1
+                del self._running[attempt.execution]
+                raise
         self._given.put((context, attempt, handler, job))
 
     def running(self) -> dict[int, Attempt]:
@@ -121,6 +127,7 @@ class ThreadWorkers:
 
 def run(context: Context, attempt: Attempt, function: Callable[[Context], Any]) -> Result:
     """Call the handler and return its result, whatever it raises or returns."""
+    context.begin()
     try:
         message = message_of(_call(function, context))
     except BadResult as error:

@@ -21,11 +21,11 @@ LOOK_SECONDS = 0.2
 START_SECONDS = 60.0
 """How long a child may take before its handler begins; longer than any project takes to be set up."""
 
-START_TRIES = 3
-"""One that was alive a moment ago may have died."""
+END_SECONDS = 1.0
+"""How long a child may take to end after its pipe; one that does not has closed it, and nobody can hear of it."""
 
-SHORT_SECONDS = 0.01
-LET_GO = "has closed its line to the scheduler, and was killed"
+START_TRIES = 3
+"""One may die while it is given its attempt."""
 
 SHIELDED = (signal.SIGINT, signal.SIGTERM)
 """A terminal or a service manager sends them to all processes; the scheduler says what ends."""
@@ -44,18 +44,23 @@ class Processes:
         self._work = work
         self._children: set[Child] = set()
         self._idle: list[Child] = []
+        self._is_closed = False
         self._lock = Lock()
 
     def run(self, context: Context, attempt: Attempt, job: Job) -> Result:
         """Run an attempt in a child and return its result, however it ended; its child has ended or is free by then."""
         for _try in range(START_TRIES):
-            if result := self._run_in(self._lend(), context, attempt, job):
+            child = self._lend()
+            if child is None:
+                return _process_died(attempt, "was not started, as the scheduler ends")
+            if result := self._run_in(child, context, attempt, job):
                 return result
-        return _died(attempt, "ended before its handler began; the log says why")
+        return _process_died(attempt, "ended before its handler began; the log says why")
 
     def close(self) -> None:
-        """End all children, also those whose handlers still run."""
+        """End all children, also those whose handlers still run, and start no other."""
         with self._lock:
+            self._is_closed = True
             children = tuple(self._children)
         for child in children:
             child.kill()
@@ -63,25 +68,40 @@ class Processes:
             child.end()
 
     def _run_in(self, child: "Child", context: Context, attempt: Attempt, job: Job) -> Result | None:
-        result = child.run(context, attempt, job)
-        if child.is_fit:
-            with self._lock:
-                self._idle.append(child)
-        else:
-            child.end()
-            with self._lock:
-                self._children.discard(child)
-        return result
+        try:
+            return child.run(context, attempt, job)
+        finally:
+            if child.is_fit:
+                with self._lock:
+                    self._idle.append(child)
+            else:
+                self._drop(child)
 
-    def _lend(self) -> "Child":
+    def _lend(self) -> "Child | None":
+        while child := self._take_idle():
+            if child.is_alive():
+                return child
+            self._drop(child)
+        return None if self._is_closed else self._spawn()
+
+    def _take_idle(self) -> "Child | None":
         with self._lock:
-            while self._idle:
-                if (child := self._idle.pop()).is_alive():
-                    return child
-                self._children.discard(child)
-            child = Child(self._work)
-            self._children.add(child)
-            return child
+            return self._idle.pop() if self._idle else None
+
+    def _spawn(self) -> "Child | None":
+        # Not under the lock, which all others would wait for.
+        child = Child(self._work)
+        with self._lock:
+            if not self._is_closed:
+                self._children.add(child)
+                return child
+        child.end()
+        return None
+
+    def _drop(self, child: "Child") -> None:
+        child.end()
+        with self._lock:
+            self._children.discard(child)
 
 
 class Child:
@@ -101,11 +121,13 @@ class Child:
 
     def run(self, context: Context, attempt: Attempt, job: Job) -> Result | None:
         """Run an attempt; None if the process has ended before its handler began."""
+        self.is_fit = False
         self._slate.wipe()
         watch = _Watch(self._slate, context, job)
         try:
             self._pipe.send((attempt, job.handler, context.instance))
-            while self._goes_on():
+            # What the handler has forked holds pipe and sentinel open, so its end is looked for as well.
+            while not wait([self._pipe, self._process.sentinel], LOOK_SECONDS) and self.is_alive():
                 watch.carry()
                 if watch.is_over():
                     return self._killed(attempt, job)
@@ -114,17 +136,14 @@ class Child:
             result: Result = self._pipe.recv()
         except (EOFError, OSError):
             return self._died(attempt)
-        self.is_fit = result.reason is not Reason.PROCESS_DIED and result.attempt == attempt
-        return result if result.attempt == attempt else _died(attempt, "answered for another attempt")
-
-    def _goes_on(self) -> bool:
-        """Wait a little; return whether there is neither an answer nor an end."""
-        # Also asked for its end: copies of it that its handler has forked keep both pipes open.
-        return not wait([self._pipe, self._process.sentinel], LOOK_SECONDS) and self._process.is_alive()
+        if result.attempt != attempt:
+            return _process_died(attempt, "answered for another attempt")
+        self.is_fit = result.reason is not Reason.PROCESS_DIED
+        return result
 
     def is_alive(self) -> bool:
-        """Is there still a process?"""
-        return self._process.is_alive()
+        """Has the process not ended, whatever of its handlers' goes on?"""
+        return self._process.exitcode is None
 
     def kill(self) -> None:
         """Kill the process, and what its handler has started there."""
@@ -139,23 +158,21 @@ class Child:
         self._process.join()
 
     def _killed(self, attempt: Attempt, job: Job) -> Result:
-        self.is_fit = False
         if self._slate.has_begun():
-            return _killed(attempt, job)
-        return _died(attempt, f"was killed: its handler had not begun after {START_SECONDS:g} s")
+            return _timed_out(attempt, job)
+        return _process_died(attempt, f"was killed: its handler had not begun after {START_SECONDS:g} s")
 
     def _died(self, attempt: Attempt) -> Result | None:
-        self.is_fit = False
-        how = _how(self._process.exitcode) if self._ends_within(LOOK_SECONDS) else LET_GO
-        return _died(attempt, how) if self._slate.has_begun() else None
+        how = _how(self._process.exitcode) if self._ends_within(END_SECONDS) else "had closed its pipe, and was killed"
+        return _process_died(attempt, how) if self._slate.has_begun() else None
 
     def _ends_within(self, seconds: float) -> bool:
-        # Not join: whether the pipe that it waits for is closed says nothing, either.
+        # Not by `join`: it takes a closed sentinel for the end, and then waits without a deadline.
         until = time.monotonic() + seconds
-        while self._process.is_alive():
+        while self.is_alive():
             if time.monotonic() > until:
                 return False
-            time.sleep(SHORT_SECONDS)
+            time.sleep(0.01)
         return True
 
 
@@ -171,6 +188,7 @@ def _shielded() -> Iterator[None]:
     try:
         yield
     finally:
+        # The programs that a later handler starts from this thread inherit the mask, too.
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
@@ -195,6 +213,7 @@ class _Watch:
         now = time.monotonic()
         if not self._has_begun and self._slate.has_begun():
             self._has_begun, self._ends_at = True, now + self._seconds
+            self._context.begin()
         return now >= self._ends_at
 
 
@@ -212,7 +231,7 @@ def signal_name(number: int) -> str:
     return f"signal {number}"
 
 
-def _died(attempt: Attempt, how: str) -> Result:
+def _process_died(attempt: Attempt, how: str) -> Result:
     return Result(
         attempt=attempt,
         state=ExecutionState.FAILED,
@@ -221,7 +240,7 @@ def _died(attempt: Attempt, how: str) -> Result:
     )
 
 
-def _killed(attempt: Attempt, job: Job) -> Result:
+def _timed_out(attempt: Attempt, job: Job) -> Result:
     return Result(
         attempt=attempt,
         state=ExecutionState.KILLED,

@@ -9,7 +9,7 @@ from scheduling.domain.fire import Attempt, ExecutionState, Reason, Result, Verd
 from scheduling.domain.job import Job
 from scheduling.ports.ledger import Ledger
 from scheduling.runtime.attempts import Attempts
-from scheduling.runtime.context import describe
+from scheduling.runtime.context import Context, describe
 from scheduling.runtime.executor import Workers
 from scheduling.runtime.timer import Timer
 
@@ -38,9 +38,9 @@ class Results:
         self._settle_timer = Timer(SETTLE_SECONDS, clock)
         self._progress_timer = Timer(PROGRESS_SECONDS, clock)
 
-    def begin(self, attempt: Attempt, job: Job) -> None:
+    def begin(self, attempt: Attempt, context: Context, job: Job) -> None:
         """Expect the result of an attempt that is about to run."""
-        self._attempts.begin(attempt, job)
+        self._attempts.begin(attempt, context, job)
 
     def are_waiting(self) -> bool:
         """Has a tick that failed left some?"""

@@ -8,6 +8,7 @@ from django.db import DatabaseError, connection
 from scheduling.database.clock import database_now
 from scheduling.database.ledger import DatabaseLedger
 from scheduling.domain.cluster import Cluster
+from scheduling.domain.instance import Holding
 from scheduling.domain.instance import Instance as RunningInstance
 from scheduling.management.probe import probe
 from scheduling.models import Instance, Snapshot
@@ -21,11 +22,19 @@ def instance(id, host="here", **fields):
     return Instance.objects.create(id=id, host=host, pid=1, started_at=NOON, joined_at=NOON, **fields)
 
 
-def shown(*ids, draining=(), ago=0):
+def shown(*ids, draining=(), holding=None, ago=0):
     """Let the leader have looked `ago` seconds ago."""
     seen = {
         id: RunningInstance(
-            id=id, host="here", pid=1, started_at=NOON, handlers=frozenset(), tzdata="", draining=id in draining
+            id=id,
+            host="here",
+            pid=1,
+            started_at=NOON,
+            handlers=frozenset(),
+            tzdata="",
+            draining=id in draining,
+            holding=(holding or {}).get(id),
+            clock_offset=-3.25,
         )
         for id in ids
     }
@@ -42,6 +51,20 @@ def test_an_instance_that_the_leader_sees_is_live():
 def test_one_that_drains_is_well_too():
     instance("a-1"), shown("a-1", draining=["a-1"])
     assert (probe("here").is_well, probe("here").line) == (True, "instance a-1 is draining")
+
+
+@pytest.mark.parametrize(
+    ("reason", "line"),
+    [
+        (Holding.CLOCK_IS_OFF, "instance a-1 is holding: its clock is off by -3.2 s"),
+        (Holding.LEDGER_WENT_BACK, "instance a-1 is holding: the ledger is older than what it has shown before"),
+    ],
+)
+def test_one_that_holds_is_not_well_unless_another_is(reason, line):
+    instance("a-1"), shown("a-1", holding={"a-1": reason})
+    assert (probe("here").is_well, probe("here").line) == (False, line)
+    instance("b-2"), shown("a-1", "b-2", holding={"a-1": reason}, draining=["b-2"])
+    assert (probe("here").is_well, probe("here").line) == (True, "instance b-2 is draining")
 
 
 def test_any_of_several_on_the_machine_is_enough():

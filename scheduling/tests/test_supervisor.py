@@ -1,5 +1,6 @@
 """What a supervisor decides, and what it is told; that it does so is shown by `tests/acceptance/test_supervisor.py`."""
 
+import os
 import subprocess
 import sys
 
@@ -13,7 +14,7 @@ from scheduling.management.supervisor import ending, exit_code, is_over, next_pa
 @pytest.mark.parametrize(
     ("code", "asked", "registered", "over"),
     [
-        (0, False, True, True),  # drained: somebody has told the working process itself
+        (0, False, True, False),  # a handler has ended it
         (1, False, False, True),  # it could not start
         (2, False, False, True),
         (1, False, True, False),  # it had started: Python's code for an exception
@@ -25,7 +26,17 @@ from scheduling.management.supervisor import ending, exit_code, is_over, next_pa
     ],
 )
 def test_only_what_died_unasked_is_started_again(code, asked, registered, over):
-    assert is_over(code, asked=asked, registered=registered) is over
+    assert is_over(code, asked=asked, registered=registered, drained=False) is over
+
+
+def test_what_has_said_that_it_is_drained_is_not_started_again():
+    assert is_over(0, asked=False, registered=True, drained=True)
+    assert exit_code(0, asked=True, registered=True, drained=True) == 0
+
+
+def test_what_ended_well_without_a_word_has_left_something_behind():
+    assert exit_code(0, asked=True, registered=True, drained=False) == 3
+    assert exit_code(0, asked=True, registered=False, drained=False) == 0
 
 
 def test_pauses_grow_to_half_a_minute_and_begin_anew_after_one_that_ran_for_a_minute():
@@ -47,12 +58,12 @@ def test_pauses_grow_to_half_a_minute_and_begin_anew_after_one_that_ran_for_a_mi
     ],
 )
 def test_how_a_process_ended_is_said_and_passed_on(code, exits_with, words):
-    assert exit_code(code, asked=True, registered=True) == exits_with
+    assert exit_code(code, asked=True, registered=True, drained=False) == exits_with
     assert ending(code) == words
 
 
 def test_one_that_was_stopped_before_it_had_begun_has_left_nothing_behind():
-    assert exit_code(-15, asked=True, registered=False) == 0
+    assert exit_code(-15, asked=True, registered=False, drained=False) == 0
 
 
 @pytest.fixture
@@ -91,6 +102,16 @@ def test_a_line_that_broke_off_tells_nothing(line):
     assert end.registered.instance == "host-1"
 
 
+def test_the_last_word_is_heard_though_something_forked_holds_the_line(line):
+    end, worker = line
+    worker.tell("host-1", "key-1")
+    assert not end.drained
+    worker.tell_drained()
+    end.hear_out(20)
+    assert end.drained
+    assert end.registered.instance == "host-1"
+
+
 def test_a_working_process_whose_supervisor_is_gone_can_still_register(line):
     end, worker = line
     end.close(0)
@@ -102,6 +123,46 @@ def test_the_option_of_working_processes_is_nobody_elses():
     with pytest.raises(CommandError, match="--supervised is for runscheduler itself") as caught:
         call_command("runscheduler", "--supervised=9999")
     assert caught.value.returncode == 2
+
+
+SUPERVISED = """
+import os, signal, sys
+import django
+django.setup()
+from scheduling.management.supervisor import Supervisor
+if "ignored" in sys.argv:
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+print(Supervisor([sys.executable, "-c", sys.argv[1]]).run())
+"""
+DRAINS = "import sys; from scheduling.management.lifeline import Lifeline; Lifeline(int(sys.argv[-1])).tell_drained()"
+QUITS_ONCE = """
+import os, sys
+if os.path.exists("quit"):
+    raise SystemExit(2)
+open("quit", "w").close()
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize(
+    ("working", "words", "code"),
+    [
+        (DRAINS, [], "0"),
+        (QUITS_ONCE, [], "2"),
+        ("raise SystemExit(2)", ["ignored"], "2"),
+    ],
+    ids=["drains", "quits without a word", "SIGCHLD ignored"],
+)
+def test_a_supervisor_goes_by_what_its_working_process_has_said(working, words, code, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", SUPERVISED, working, *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": os.getcwd()},
+    )
+    assert done.stdout == f"{code}\n", done.stderr
 
 
 DESCENDANTS = """

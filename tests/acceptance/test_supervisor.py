@@ -175,6 +175,29 @@ def test_a_signal_of_the_terminal_comes_once(site):
 
 
 @pytest.mark.parametrize("kind", ["database"], indirect=True)
+def test_a_handler_that_ends_the_working_process_with_0_has_killed_it(site):
+    scheduler = site.scheduler()
+    pid = registered(scheduler)
+    site.request("probe-quits", 1)
+    eventually(lambda: site.executions("probe-quits")[0][1] == "succeeded", 60, "the next instance runs it")
+    assert deaths(site) == [(pid, "supervisor")]
+    assert "ended with exit code 0" in site.log_text()
+    scheduler.signal(signal.SIGTERM)
+    assert scheduler.wait(30) == 0
+
+
+@pytest.mark.parametrize("kind", ["database"], indirect=True)
+def test_a_handler_that_was_cut_off_keeps_nothing_from_ending(site):
+    scheduler = site.scheduler()
+    id = eventually(lambda: living(site), 30, "an instance is in the ledger")
+    site.request("probe-stays", 1)
+    eventually(lambda: site.executions("probe-stays")[0][1:3] == ("failed", "timed_out"), 30, "it was cut off")
+    scheduler.signal(signal.SIGTERM)
+    assert scheduler.wait(40) == 0
+    assert {died_by for _, died_by in deaths(site)} == id
+
+
+@pytest.mark.parametrize("kind", ["database"], indirect=True)
 def test_a_working_process_that_dies_again_and_again_is_started_with_growing_pauses(site):
     scheduler = site.scheduler(env={"PROBE_CRASHES": "1"})
     eventually(lambda: site.log_text().count("starts in") == 3, 60, "three of them have died")

@@ -113,6 +113,28 @@ def test_a_handler_that_runs_on_although_it_was_cancelled_keeps_its_worker():
     assert workers.free() == 1
 
 
+def test_an_attempt_for_which_there_is_no_thread_does_not_count_as_running(monkeypatch):
+    def refuse(self):
+        raise RuntimeError("can't start new thread")
+
+    woken = threading.Event()
+    workers, one = pool(1, woken), attempt()
+    with monkeypatch.context() as patched, pytest.raises(RuntimeError):
+        patched.setattr(threading.Thread, "start", refuse)
+        workers.start(context(one), one, handler(lambda context: "ran"), JOB)
+    assert (workers.free(), workers.running()) == (1, {})
+    workers.start(context(one), one, handler(lambda context: "ran"), JOB)
+    assert woken.wait(10)
+    assert [result.message for result in workers.collect()] == ["ran"]
+
+
+def test_a_context_knows_when_its_handler_has_begun():
+    seen = context(attempt())
+    assert seen.begun_at is None
+    assert run(seen, attempt(), lambda context: "" if context.begun_at else None).state is ExecutionState.SUCCEEDED
+    assert seen.begun_at is not None
+
+
 @pytest.mark.parametrize(("done", "total"), [("1", 2), (1, None), (2, 1), (-1, 1), (0, 2**63), (True, 2), (0.5, 1)])
 def test_progress_that_cannot_be_meant_is_refused_where_it_is_reported(done, total):
     with pytest.raises(InvalidProgress, match="write whole numbers"):

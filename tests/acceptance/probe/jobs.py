@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 from scheduling import Context, job
@@ -48,6 +49,21 @@ def nonsense(context: Context) -> object:
 @job("probe-killer", sharding_total_count=1)
 def killer(context: Context) -> None:
     os._exit(70)
+
+
+@job("probe-quits", sharding_total_count=1)
+def quits(context: Context) -> None:
+    """End the process as if all were well, once."""
+    if context.attempt == 1:
+        os._exit(0)
+
+
+@job("probe-stays", sharding_total_count=1, timeout=1)
+def stays(context: Context) -> None:
+    """Be deaf to the timeout, with a thread that the interpreter's end waits for."""
+    thread = threading.Thread(target=time.sleep, args=(300,), daemon=False)
+    thread.start()
+    thread.join()
 
 
 @job("probe-second", sharding_total_count=4)
