@@ -21,7 +21,7 @@ from scheduling.database.ledger import DatabaseLedger
 from scheduling.database.threads import on_ledger_thread
 from scheduling.management.descendants import adopt_orphans, children, end_all
 from scheduling.management.lifeline import Registered, SupervisorsEnd
-from scheduling.management.working import FROM_SUPERVISOR, registry_at
+from scheduling.management.working import EXIT_LEFT_BEHIND, FROM_SUPERVISOR, registry_at
 from scheduling.runtime.identity import SUPERVISOR
 from scheduling.runtime.processes import signal_name
 
@@ -166,14 +166,15 @@ class Supervisor:
             level = logging.WARNING if self._asked else logging.ERROR
             died = "instance %s: its working process, pid %s, %s"
             logger.log(level, died, registered.instance, working.pid, ending(code))
-            self._report(registered, ended)
+            left = self._asked and code == EXIT_LEFT_BEHIND
+            self._report(registered, ended, registered.instance if left else SUPERVISOR)
         elif not over:
             logger.error("the working process, pid %s, %s before it was registered", working.pid, ending(code))
         return exit_code(code, **known) if over else None
 
-    def _report(self, registered: Registered, ended: bool) -> None:
+    def _report(self, registered: Registered, ended: bool, by: str) -> None:
         if ended:
-            report_death(registered)
+            report_death(registered, by)
         else:
             logger.error("instance %s: something it started goes on, so its death is not declared", registered.instance)
 
@@ -184,14 +185,16 @@ class Supervisor:
         return False
 
 
-def report_death(registered: Registered) -> None:
+def report_death(registered: Registered, by: str) -> None:
     """Write the death into the ledger, then end the session, so that others take over at once.
+
+    One that was asked to end, and left some behind, has declared it `by` itself: what it ran did not kill it.
 
     Nothing of the instance may be running any more. What cannot be told now, the others find out: its session ends.
     """
     began = time.monotonic()
     id = registered.instance
-    if not _done(id, "write its death into the ledger", lambda: DatabaseLedger().die(id, by=SUPERVISOR)):
+    if not _done(id, "write its death into the ledger", lambda: DatabaseLedger().die(id, by=by)):
         return
     if not registered.session_key:
         logger.warning("instance %s: its session had no connection, and is left to time out", id)
