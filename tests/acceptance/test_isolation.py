@@ -222,7 +222,7 @@ def test_the_end_of_a_process_is_seen_although_its_copies_go_on_or_its_files_are
     rows = run(site, "isolated-leaves")
     assert {row[:3] for row in rows} == {("failed", "process_died", 1)}
     assert [row[3] for row in rows[:2]] == ["the handler's process was ended by SIGABRT"] * 2
-    assert rows[2][3] == "the handler's process has closed its line to the scheduler, and was killed"
+    assert rows[2][3] == "the handler's process had closed its pipe, and was killed"
     for (pid,) in told(site, "left"):  # it has left the group of its process
         os.kill(pid, signal.SIGKILL)
     drain(scheduler)

@@ -270,7 +270,7 @@ def test_a_probe_tells_each_state_by_the_database_alone(site):
     assert scheduler.wait(20) == 3
     code, line = checked(site)
     assert code == 1
-    assert re.fullmatch(rf"instance {id} is dead since \S+, declared by supervisor", line)
+    assert re.fullmatch(rf"instance {id} has left at \S+", line)
 
     scheduler.start()
     eventually(lambda: checked(site)[0] == 0, 30, "the next one is live")
