@@ -97,7 +97,8 @@ class Scheduler:
         """Kill its supervisor, if it runs; its working process ends with it."""
         if self.process.poll() is not None:
             return
-        working = children(self.pid)
+        # Without what handlers have left behind, which the supervisor has adopted, and which is theirs to end.
+        working = [pid for pid in children(self.pid) if b"--supervised" in Path(f"/proc/{pid}/cmdline").read_bytes()]
         self.process.kill()
         self.process.wait()
         for pid in working:
