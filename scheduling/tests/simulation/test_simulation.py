@@ -7,7 +7,7 @@ from collections import Counter
 
 from scheduling.tests.simulation.world import play
 
-HISTORIES = 110
+HISTORIES = 70
 
 
 def test_every_promise_holds_on_these_histories_which_meet_every_fault_and_what_follows_from_it():
