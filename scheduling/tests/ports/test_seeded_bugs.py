@@ -5,6 +5,7 @@ forgets something. Where a bug needs a race, the race is made sure by a barrier,
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from threading import Barrier
 
 import pytest
@@ -178,12 +179,12 @@ def all_fenced(results: Sequence[Result]) -> dict[int, Verdict]:
 
 def written_together(
     barrier: Barrier, settle: Callable[[list[int]], int]
-) -> Callable[[Sequence[Result], Rows], dict[int, Verdict]]:
+) -> Callable[[Sequence[Result], Rows, datetime | None], dict[int, Verdict]]:
     """Return a `write_results` that settles when both have written, and before either commits."""
     write_results = finishing.write_results
 
-    def write(results: Sequence[Result], rows: Rows) -> dict[int, Verdict]:
-        verdicts = write_results(results, rows, None)
+    def write(results: Sequence[Result], rows: Rows, not_after: datetime | None) -> dict[int, Verdict]:
+        verdicts = write_results(results, rows, not_after)
         barrier.wait()
         settle([result.attempt.fire for result in results])
         barrier.wait()

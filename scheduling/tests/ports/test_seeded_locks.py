@@ -101,7 +101,10 @@ def test_a_clock_in_the_zone_of_the_session(
 
 @pytest.mark.parametrize(
     ("owner", "name", "replacement"),
-    [(DatabaseLedger, "_finish", lambda self, results: write(self, results)), (transactions, "UNSTORABLE", {})],
+    [
+        (DatabaseLedger, "_finish", lambda self, results, not_after: write(self, results)),
+        (transactions, "UNSTORABLE", {}),
+    ],
     ids=["not written alone", "taken for no answer"],
 )
 def test_a_message_that_keeps_its_batch_from_being_written(
