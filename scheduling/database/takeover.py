@@ -1,14 +1,15 @@
 """Taking over: what a dead instance, or a lost claim, left running is pending again, or lost."""
 
 import logging
+import random
 from collections.abc import Iterable, Sequence, Set
 
 from django.db import connection
 from django.db.models import Exists, F, OuterRef, QuerySet
 
-from scheduling.database.clock import DatabaseNow
+from scheduling.database.clock import DatabaseNow, database_now
 from scheduling.domain.fire import ExecutionState, Reason
-from scheduling.domain.retry import TAKE_OVERS_MOST
+from scheduling.domain.retry import TAKE_OVERS_MOST, delay_after_deaths
 from scheduling.models import Execution, Instance, Item, Job
 from scheduling.ports.ledger import TakenBack
 
@@ -46,6 +47,7 @@ def take_back(items: QuerySet[Item], *, died: bool) -> tuple[TakenBack, ...]:
     ended = {i.id: deaths[i.execution_id or 0] + (i.instance_id in unasked) for i in ran}
     taken = tuple(_taken_back(i, jobs[i.job_id], died, ended[i.id] > TAKE_OVERS_MOST) for i in ran)
     again, lost = ([t.execution for t in taken if t.lost is is_lost] for is_lost in (False, True))
+    _part([id for id in again if deaths[id]], running)
     running.filter(id__in=again).update(state=ExecutionState.PENDING, instance_id=None)
     running.filter(id__in=lost).update(
         state=ExecutionState.LOST, live=None, finished_at=DatabaseNow(), reason=Reason.INSTANCE_DIED
@@ -62,6 +64,13 @@ def lock(items: QuerySet[Item]) -> Sequence[Item]:
     skip = connection.features.has_select_for_update_skip_locked
     locked = Item.objects.select_for_update(skip_locked=skip).filter(id__in=sorted(holders)).order_by("id")
     return [item for item in locked if item.instance_id == holders[item.id]] if holders else []
+
+
+def _part(ids: Sequence[int], running: QuerySet[Execution]) -> None:
+    """Let those that several instances have died with begin again at different times."""
+    for id, deaths, started_at in running.filter(id__in=ids).values_list("id", "deaths", "started_at"):
+        due_at = (started_at or database_now()) + delay_after_deaths(deaths, random.random())
+        running.filter(id=id).update(due_at=due_at)
 
 
 def _unasked(instances: Iterable[str | None]) -> frozenset[str | None]:

@@ -50,6 +50,15 @@ class Retry:
         return timedelta(seconds=min(self.delay * 2**doublings, max(self.delay, self.delay_most)))
 
 
+def delay_after_deaths(deaths: int, chance: float) -> timedelta:
+    """Return how long after its last start an execution waits that so many instances have died with.
+
+    After the first it is run at once. Then it waits for 1, 2, 4 … seconds, half as much or as much again by `chance`, 0
+    to 1: what only ran beside the one that kills is not begun together with it each time.
+    """
+    return timedelta(seconds=2 ** (deaths - 2) * (0.5 + chance)) if deaths > 1 else timedelta(0)
+
+
 def check_retries(count: int) -> None:
     """Raise `InvalidJob` unless an execution can be attempted again so often."""
     if not 0 <= count <= MOST_RETRIES:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from scheduling.domain.fire import Attempt, ExecutionState, Reason, Result, Verdict
-from scheduling.domain.retry import TAKE_OVERS_MOST
+from scheduling.domain.retry import TAKE_OVERS_MOST, delay_after_deaths
 from scheduling.ports.ledger import TakenBack
 from scheduling.ports.memory_tables import ExecutionRow, Tables
 
@@ -62,13 +62,15 @@ def release(tables: Tables, attempt: Attempt, token: int) -> None:
         item.holder = None
 
 
-def take_back(tables: Tables, chosen: Callable[[ExecutionRow], bool], *, died: bool) -> tuple[TakenBack, ...]:
+def take_back(
+    tables: Tables, chosen: Callable[[ExecutionRow], bool], now: datetime, *, died: bool
+) -> tuple[TakenBack, ...]:
     """Free the items of the chosen holders; those that were running are pending again, or lost."""
     holders = [item.holder for item in tables.items.values() if item.holder and chosen(item.holder)]
     running = [holder for holder in holders if holder.state is ExecutionState.RUNNING]
     for holder in holders:
         tables.free(holder)
-    return tuple(_put_back(tables, holder, died) for holder in running)
+    return tuple(_put_back(tables, holder, now, died) for holder in running)
 
 
 def _end(tables: Tables, execution: ExecutionRow, result: Result, now: datetime) -> None:
@@ -81,7 +83,7 @@ def _end(tables: Tables, execution: ExecutionRow, result: Result, now: datetime)
     execution.due_at = now + result.retry_in
 
 
-def _put_back(tables: Tables, execution: ExecutionRow, died: bool) -> TakenBack:
+def _put_back(tables: Tables, execution: ExecutionRow, now: datetime, died: bool) -> TakenBack:
     job, item = execution.key
     row = tables.instances.get(execution.instance or "")
     execution.deaths += died and not (row and row.left)
@@ -96,6 +98,8 @@ def _put_back(tables: Tables, execution: ExecutionRow, died: bool) -> TakenBack:
         tables.end(execution, ExecutionState.LOST, Reason.INSTANCE_DIED)
     else:
         execution.state, execution.instance = ExecutionState.PENDING, None
+        if died and execution.deaths > 1:
+            execution.due_at = now + delay_after_deaths(execution.deaths, 0.5)
     return taken
 
 

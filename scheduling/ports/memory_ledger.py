@@ -212,12 +212,15 @@ class MemoryLedger:
 
     @transaction
     def take_over(self) -> tuple[TakenBack, ...]:
-        return take_back(self.tables, lambda holder: not self._is_alive(holder.instance), died=True)
+        return take_back(self.tables, lambda holder: not self._is_alive(holder.instance), self.clock(), died=True)
 
     @transaction
     def audit(self, instance: str, running: AbstractSet[int]) -> tuple[TakenBack, ...]:
         return take_back(
-            self.tables, lambda holder: holder.instance == instance and holder.id not in running, died=False
+            self.tables,
+            lambda holder: holder.instance == instance and holder.id not in running,
+            self.clock(),
+            died=False,
         )
 
     @transaction

@@ -98,11 +98,14 @@ def test_a_ledger_that_was_restored_under_live_instances_starts_nothing_until_pe
         ran = site.notes()
         time.sleep(4)
         assert len(site.notes()) == len(ran)
+        # What ran since the dump is due again, as a first attempt.
+        site.journal.write_text("")
         assert "restart every runscheduler" in site.manage("jobs", "restored").stdout
         schedulers.restart()
         schedulers.check_goes_on()
         schedulers.check_order()
-        assert all((note.token > RESTORED_TOKENS) is (note not in ran) for note in site.notes())
+        assert all(note.token < RESTORED_TOKENS for note in ran)
+        assert all(note.token > RESTORED_TOKENS for note in site.notes())
 
 
 def ask(site, name, given=""):

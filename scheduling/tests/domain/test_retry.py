@@ -7,7 +7,7 @@ from scheduling.domain.errors import InvalidJob
 from scheduling.domain.fire import ExecutionState, LiveExecution
 from scheduling.domain.instance import Instance
 from scheduling.domain.job import Job
-from scheduling.domain.retry import Backoff, Retry, check_delay, check_retries, retried_by
+from scheduling.domain.retry import Backoff, Retry, check_delay, check_retries, delay_after_deaths, retried_by
 from scheduling.domain.trigger import ManualTrigger
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -102,3 +102,8 @@ def test_what_failed_moves_to_the_next_that_knows_the_handler_and_is_not_drainin
 
 def test_what_failed_on_one_that_is_gone_moves_too():
     assert taker(execution("b-old"), cluster()) == "c"
+
+
+def test_what_instances_die_with_is_begun_again_later_each_time_and_not_together():
+    assert [delay_after_deaths(deaths, 0.5).total_seconds() for deaths in range(1, 6)] == [0, 1, 2, 4, 8]
+    assert delay_after_deaths(3, 0.0) * 3 == delay_after_deaths(3, 1.0)

@@ -90,6 +90,9 @@ class DatabaseProbe:
     def retry_later(self, execution: int) -> None:
         Execution.objects.filter(id=execution).update(state=ExecutionState.WAITING)
 
+    def hurry(self, execution: int) -> None:
+        Execution.objects.filter(id=execution).update(due_at=database_now())
+
     def forget(self, instance: str) -> None:
         Instance.objects.filter(id=instance).delete()
 

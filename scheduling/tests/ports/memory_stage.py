@@ -76,6 +76,9 @@ class MemoryProbe:
     def retry_later(self, execution: int) -> None:
         self._tables.live[execution].state = ExecutionState.WAITING
 
+    def hurry(self, execution: int) -> None:
+        self._tables.live[execution].due_at = self._ledger.clock()
+
     def forget(self, instance: str) -> None:
         del self._tables.instances[instance]
 

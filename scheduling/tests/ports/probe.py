@@ -59,6 +59,9 @@ class LedgerProbe(Protocol):
     def retry_later(self, execution: int) -> None:
         """Turn a pending execution into one that waits for its next attempt, and is due."""
 
+    def hurry(self, execution: int) -> None:
+        """Let an execution be due now."""
+
     def forget(self, instance: str) -> None:
         """Delete the row of an instance."""
 

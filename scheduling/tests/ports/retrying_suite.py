@@ -86,6 +86,9 @@ class RetryingSuite:
             stage.ledger.die(holder(stage), by="z")
             assert [taken.lost for taken in stage.ledger.take_over()] == [False]
             stage.enter_instances(by)
+            if n:
+                assert stage.claim(stage.live(), by=by) == []  # it waits, longer each time
+            stage.probe.hurry(attempt.execution)
             (attempt,) = stage.claim(stage.live(), by=by)
         stage.ledger.die(holder(stage), by="z")
         assert [taken.lost for taken in stage.ledger.take_over()] == [True]

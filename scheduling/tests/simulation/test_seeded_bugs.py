@@ -31,7 +31,7 @@ def test_a_take_over_without_a_death_row_is_found(monkeypatch):
     def take_over(self):
         self.world.ensemble.expire()
         gone = self.world.ensemble.sessions.keys()
-        return take_back(self.tables, lambda holder: holder.instance not in gone, died=True)
+        return take_back(self.tables, lambda holder: holder.instance not in gone, self.clock(), died=True)
 
     monkeypatch.setattr(MemoryLedger, "take_over", take_over)
     check_found(ledger.ONCE, ledger.ALONE)

@@ -103,7 +103,7 @@ def test_a_take_over_of_what_was_seen_a_while_ago_is_found(monkeypatch):
     def take_over(self):
         seen.append([i for i in self.tables.items.values() if i.holder and not self._is_alive(i.holder.instance)])
         chosen = [item.holder for item in seen[0]]
-        return memory_finishing.take_back(self.tables, lambda holder: holder in chosen, died=True)
+        return memory_finishing.take_back(self.tables, lambda holder: holder in chosen, self.clock(), died=True)
 
     monkeypatch.setattr(MemoryLedger, "take_over", take_over)
     check_found(ledger.ALONE, ledger.ONCE, accounts.RUNS_ON, accounts.COUNTED, ledger.RESULT)
