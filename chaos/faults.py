@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from chaos.ensemble import Member
 from chaos.plan import NAMED, Planned
 from chaos.schedulers import Scheduler
 from chaos.stage import Stage, eventually
+from deploy.servers.zookeeper import Member
 
 UP_SECONDS = 30.0
 INSIDE_SECONDS = 8.0

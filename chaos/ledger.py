@@ -1,9 +1,10 @@
 """The tables of the ledger, the effects, and the registry's tree, read with plain SQL and kazoo."""
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar, get_type_hints
 from urllib.parse import urlsplit
 
 import MySQLdb
@@ -18,6 +19,8 @@ CREATE TABLE chaos_effect (
     execution BIGINT, attempt INT, token BIGINT, KEY slice (job, item, token)
 ) ENGINE = InnoDB
 """
+Value = TypeVar("Value")
+
 FOLDERS = ("instances", "leader", "jobs", "assignments")
 
 
@@ -85,108 +88,69 @@ def _period(
 
 
 def jobs(url: str) -> tuple[Job, ...]:
-    found = rows(
-        url, "SELECT id, name, misfire, failover, retries, retry_delay, timeout, on_timeout FROM scheduling_job"
-    )
-    return tuple(
-        Job(
-            id=id,
-            name=name,
-            misfire=misfire,
-            failover=bool(failover),
-            retries=retries,
-            retry_delay=delay,
-            timeout=timeout,
-            kills=on_timeout == "kill",
-        )
-        for id, name, misfire, failover, retries, delay, timeout, on_timeout in found
-    )
+    columns = "id, name, misfire, failover, retries, retry_delay, timeout, on_timeout = 'kill'"
+    return _read(url, Job, f"SELECT {columns} FROM scheduling_job")
 
 
 def cursors(url: str) -> tuple[Cursor, ...]:
-    found = rows(
-        url, "SELECT j.name, c.revision, c.counted_to FROM scheduling_cursor c JOIN scheduling_job j ON j.id = c.job_id"
-    )
-    return tuple(Cursor(job=job, revision=revision, counted_to=_seconds(to)) for job, revision, to in found)
+    columns = "j.name, c.revision, c.counted_to"
+    return _read(url, Cursor, f"SELECT {columns} FROM scheduling_cursor c JOIN scheduling_job j ON j.id = c.job_id")
 
 
 def fires(url: str) -> tuple[Fire, ...]:
-    found = rows(
-        url,
-        "SELECT f.id, j.name, f.fire_time, f.run, f.revision, f.total, f.state, f.reason, f.missed_count, "
-        "f.first_missed, f.opened_at, f.settled_at "
-        "FROM scheduling_fire f JOIN scheduling_job j ON j.id = f.job_id ORDER BY f.id",
+    columns = (
+        "f.id, j.name, f.fire_time, f.run, f.revision, f.total, f.state, f.reason, f.missed_count, f.first_missed, "
+        "f.opened_at, f.settled_at"
     )
-    return tuple(
-        Fire(
-            id=id,
-            job=job,
-            fire_time=int(_seconds(time)),
-            run=run,
-            revision=revision,
-            total=total,
-            state=state,
-            reason=reason,
-            missed_count=count,
-            first_missed=int(_seconds(first)) if first else None,
-            opened_at=_seconds(opened),
-            settled_at=_seconds(settled) if settled else None,
-        )
-        for id, job, time, run, revision, total, state, reason, count, first, opened, settled in found
+    return _read(
+        url, Fire, f"SELECT {columns} FROM scheduling_fire f JOIN scheduling_job j ON j.id = f.job_id ORDER BY f.id"
     )
 
 
 def executions(url: str) -> tuple[Execution, ...]:
-    found = rows(
-        url,
-        "SELECT e.id, e.fire_id, j.name, e.item, e.state, e.reason, e.attempt, e.token, e.instance_id, "
-        "e.started_at, e.finished_at, e.failures "
-        "FROM scheduling_execution e JOIN scheduling_job j ON j.id = e.job_id ORDER BY e.id",
+    columns = (
+        "e.id, e.fire_id, j.name, e.item, e.state, e.reason, e.attempt, e.token, e.instance_id, e.started_at, "
+        "e.finished_at, e.failures"
     )
-    return tuple(
-        Execution(
-            id=id,
-            fire=fire,
-            job=job,
-            item=item,
-            state=state,
-            reason=reason,
-            attempt=attempt,
-            token=token,
-            instance=instance,
-            started_at=_seconds(started) if started else None,
-            finished_at=_seconds(finished) if finished else None,
-            failures=failures,
-        )
-        for id, fire, job, item, state, reason, attempt, token, instance, started, finished, failures in found
+    return _read(
+        url,
+        Execution,
+        f"SELECT {columns} FROM scheduling_execution e JOIN scheduling_job j ON j.id = e.job_id ORDER BY e.id",
     )
 
 
 def items(url: str) -> tuple[Item, ...]:
-    found = rows(
-        url,
-        "SELECT j.name, i.number, i.token, i.execution_id, i.instance_id "
-        "FROM scheduling_item i JOIN scheduling_job j ON j.id = i.job_id",
-    )
-    return tuple(Item(job=job, number=n, token=token, execution=e, instance=i) for job, n, token, e, i in found)
+    columns = "j.name, i.number, i.token, i.execution_id, i.instance_id"
+    return _read(url, Item, f"SELECT {columns} FROM scheduling_item i JOIN scheduling_job j ON j.id = i.job_id")
 
 
 def instances(url: str) -> tuple[Instance, ...]:
-    found = rows(url, "SELECT id, died_at, died_by FROM scheduling_instance")
-    return tuple(Instance(id=id, died_at=_seconds(at) if at else None, died_by=by) for id, at, by in found)
+    return _read(url, Instance, "SELECT id, died_at, died_by FROM scheduling_instance")
 
 
 def effects(url: str) -> tuple[Effect, ...]:
-    found = rows(url, "SELECT id, way, job, item, execution, attempt, token FROM chaos_effect ORDER BY id")
-    return tuple(
-        Effect(id=id, way=way, job=job, item=item, execution=execution, attempt=attempt, token=token)
-        for id, way, job, item, execution, attempt, token in found
-    )
+    return _read(url, Effect, "SELECT id, way, job, item, execution, attempt, token FROM chaos_effect ORDER BY id")
 
 
 def markers(url: str) -> tuple[Marker, ...]:
-    found = rows(url, "SELECT execution_id, name FROM scheduling_marker")
-    return tuple(Marker(execution=execution, name=name) for execution, name in found)
+    return _read(url, Marker, "SELECT execution_id, name FROM scheduling_marker")
+
+
+def _read(url: str, kind: type[Value], statement: str) -> tuple[Value, ...]:
+    """Return what a statement selects as values of a kind, whose fields come in the order of the columns."""
+    hints = get_type_hints(kind)
+    names = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    return tuple(
+        kind(**{name: _plain(value, hints[name]) for name, value in zip(names, row, strict=True)})
+        for row in rows(url, statement)
+    )
+
+
+def _plain(value: Any, hint: Any) -> Any:
+    """Return a column's value as its field has it: times are seconds, whole ones where the field says so."""
+    if isinstance(value, datetime):
+        return int(_seconds(value)) if hint in (int, int | None) else _seconds(value)
+    return bool(value) if hint is bool else value
 
 
 def tree(hosts: str, namespace: str) -> Tree:

@@ -102,7 +102,7 @@ def rest(stage: Stage) -> None:
 
 
 def tree(stage: Stage) -> Tree:
-    return ledger.tree(",".join(f"127.0.0.1:{port}" for port in stage.ensemble.ports), NAMESPACE)
+    return ledger.tree(stage.ensemble.hosts, NAMESPACE)
 
 
 def await_shares(stage: Stage, seconds: float) -> None:

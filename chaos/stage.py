@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from chaos import journal
-from chaos.ensemble import Ensemble
 from chaos.ledger import create_effects, periods
 from chaos.schedulers import ROOT, Scheduler
 from deploy.servers.mariadb import MariaDB
+from deploy.servers.zookeeper import Ensemble
 
 NODES = 5
 SESSION = 6.0

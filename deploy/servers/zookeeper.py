@@ -22,6 +22,7 @@ LOGGING = (  # to the standard error output; an option that comes later wins
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss,SSS",
 )
+SMALL = ("-Xmx64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 TALKATIVE = "-Dorg.slf4j.simpleLogger.defaultLogLevel=info"
 
 
@@ -73,7 +74,7 @@ class Member(ZooKeeper):
     """One server of an ensemble: it serves when most of the others run."""
 
     def __init__(self, number: int, servers: Sequence[str]) -> None:
-        super().__init__(settings=["initLimit=10", "syncLimit=5", *servers])
+        super().__init__(jvm_options=SMALL, settings=["initLimit=10", "syncLimit=5", *servers])
         self.number = number
 
     def start(self) -> None:
@@ -87,9 +88,14 @@ class Member(ZooKeeper):
         return super().command()
 
     def is_up(self) -> bool:
+        return bool(self.mode())
+
+    def mode(self) -> str:
+        """Return leader or follower; an empty text of a server that does not serve."""
         with contextlib.suppress(OSError):
-            return "Mode: " in self.four_letter("srvr")
-        return False
+            lines = self.four_letter("srvr").splitlines()
+            return next((line.removeprefix("Mode: ") for line in lines if line.startswith("Mode: ")), "")
+        return ""
 
 
 class Ensemble:
@@ -110,9 +116,17 @@ class Ensemble:
     def __exit__(self, *error: object) -> None:
         self._stack.close()
 
+    @property
+    def ports(self) -> list[int]:
+        return [member.port for member in self.members]
+
+    @property
+    def hosts(self) -> str:
+        return ",".join(member.hosts for member in self.members)
+
     def url(self, namespace: str = NAMESPACE) -> str:
         """Return the REGISTRY_URL of a namespace."""
-        return f"zookeeper://{','.join(member.hosts for member in self.members)}/{namespace}"
+        return f"zookeeper://{self.hosts}/{namespace}"
 
     def await_ready(self) -> None:
         """Wait until all serve."""
@@ -120,8 +134,8 @@ class Ensemble:
             member.await_ready()
 
     def leader(self) -> Member:
-        """Return the server that the others follow."""
-        return next(member for member in self.members if "Mode: leader" in member.four_letter("srvr"))
+        """Return the server that the others follow; any of them while they elect one."""
+        return next((member for member in self.members if member.mode() == "leader"), self.members[0])
 
 
 def command(

@@ -1,7 +1,7 @@
 """What the code declares, written into the rows; fields that a person has changed are left alone."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from django.conf import settings
@@ -15,29 +15,8 @@ from scheduling.models import Job
 from scheduling.models.job import TriggerKind, as_validation_error
 from scheduling.runtime.handlers import HANDLERS, Handler
 
-SAME_NAME = (
-    "description",
-    "dst",
-    "sharding_total_count",
-    "item_parameters",
-    "strategy",
-    "misfire",
-    "fire_all_most",
-    "fire_all_age",
-    "failover",
-    "retries",
-    "retry_delay",
-    "retry_backoff",
-    "retry_delay_most",
-    "retry_elsewhere",
-    "timeout",
-    "on_timeout",
-    "isolation",
-    "keep_days",
-    "keep_fires",
-    "enabled",
-    "interval",
-    "at",
+SAME_NAME = tuple(
+    field.name for field in fields(Handler) if field.name not in ("name", "function", "cron", "time_zone")
 )
 """Fields that a declaration and a row name alike."""
 

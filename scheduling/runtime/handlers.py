@@ -89,20 +89,20 @@ def job(
     write the job's row.
     """
     declared = {key: value for key, value in locals().items() if key != "name"}
+    return lambda function: _declare(name, function, declared)
 
-    def declare(function: Function) -> Function:
-        other = HANDLERS.get(name)
-        if other is not None and not _is_same(other.function, function):
-            raise InvalidJob(
-                _("two functions declare the handler %(name)s: %(first)s and %(second)s; rename one"),
-                name=repr(name),
-                first=dotted(other.function),
-                second=dotted(function),
-            )
-        HANDLERS[name] = Handler(name=name, function=function, **declared)
-        return function
 
-    return declare
+def _declare(name: str, function: Function, declared: dict[str, Any]) -> Function:
+    other = HANDLERS.get(name)
+    if other is not None and not _is_same(other.function, function):
+        raise InvalidJob(
+            _("two functions declare the handler %(name)s: %(first)s and %(second)s; rename one"),
+            name=repr(name),
+            first=dotted(other.function),
+            second=dotted(function),
+        )
+    HANDLERS[name] = Handler(name=name, function=function, **declared)
+    return function
 
 
 def handler_of(function: Callable[..., Any]) -> Handler:
