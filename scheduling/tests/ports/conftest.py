@@ -1,6 +1,7 @@
 """The database that the tests of the ports run on."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection, transaction
@@ -45,3 +46,10 @@ def several_writers(transactional_db: None) -> None:
     """Skip where every transaction is the only writer while it lasts, so that what the test does cannot happen."""
     if not connection.features.has_select_for_update:
         pytest.skip("SQLite has one writer at a time")
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    """Lend threads that act beside the test's own."""
+    with ThreadPoolExecutor(4) as pool:
+        yield pool

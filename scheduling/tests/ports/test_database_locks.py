@@ -38,12 +38,6 @@ def stage() -> Stage:
     return database_stage()
 
 
-@pytest.fixture
-def pool() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(4) as pool:
-        yield pool
-
-
 def test_a_death_waits_for_a_claim_that_is_under_way(
     stage: Stage, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,6 @@
 """Bugs put into locks, transactions and clocks of the database turn the tests of those red, and nothing else does."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -34,12 +34,6 @@ def seeded(request: pytest.FixtureRequest) -> bool:
 @pytest.fixture
 def stage() -> Stage:
     return database_stage()
-
-
-@pytest.fixture
-def pool() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(4) as pool:
-        yield pool
 
 
 def test_a_claim_that_reads_without_a_lock_whether_its_instance_is_dead(
