@@ -54,6 +54,10 @@ class Attempts:
         if token is not None:
             self.tokens[begun.attempt] = token
 
+    def take_token(self, attempt: Attempt) -> int | None:
+        """Return the token that the attempt was cut off under, once its handler has returned; None if it was not."""
+        return self.tokens.pop(attempt, None)
+
     def _ends_at(self, begun: Begun) -> float:
         """Return when its time is over; without end if it has no timeout, or its process has not begun it yet."""
         if begun.job.timeout is None or begun.job.on_timeout is not OnTimeout.CANCEL:

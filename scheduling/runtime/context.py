@@ -14,7 +14,7 @@ from scheduling.domain.fire import Attempt
 from scheduling.domain.job import check_name
 from scheduling.ports.ledger import DEFAULT, Fence
 
-Result = TypeVar("Result")
+Answer = TypeVar("Answer")
 
 
 class Context:
@@ -99,14 +99,14 @@ class Context:
         """
         return self._fence.atomic(self._attempt, using=using)
 
-    def once(self, name: str, function: Callable[[], Result], *, using: str = DEFAULT) -> Result | None:
+    def once(self, name: str, function: Callable[[], Answer], *, using: str = DEFAULT) -> Answer | None:
         """Run `function` in such a transaction, exactly once per execution, and return what it returns.
 
         Return None if an earlier attempt of this execution has done it. `name` tells apart several in one handler;
         it is written like a job's name. `function` may be called again after a deadlock, but only one call counts.
         """
         check_name(name)
-        result: Result | None = self._fence.once(self._attempt, name, function, using=using)
+        result: Answer | None = self._fence.once(self._attempt, name, function, using=using)
         return result
 
     def progress(self, done: int, total: int) -> None:

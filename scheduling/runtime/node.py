@@ -234,8 +234,8 @@ class Node:
                 self._audit_timer.ring()
                 continue
             context = Context(attempt, self._fence, instance=self._membership.instance.id)
-            self._results.begin(attempt, context, job)
             self._workers.start(context, attempt, handler, job)
+            self._results.begin(attempt, context, job)
 
     def _handler_of(self, job: str) -> Handler | None:
         published = self._membership.cluster.jobs.get(job)

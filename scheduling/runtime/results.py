@@ -49,7 +49,7 @@ class Results:
     def collect(self) -> bool:
         """Take what has come from the workers, who are free then; return whether that many should be written."""
         for result in self._workers.collect():
-            token = self._attempts.tokens.pop(result.attempt, None)
+            token = self._attempts.take_token(result.attempt)
             if token is None:
                 self._unwritten.append(self._attempts.end(result))
             else:
