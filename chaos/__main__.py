@@ -14,7 +14,7 @@ from pathlib import Path
 
 from chaos.checker import check
 from chaos.figures import figures
-from chaos.reading import keep
+from chaos.keeping import keep
 from chaos.report import verdict, write
 from chaos.run import run
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from chaos.checks import attempts, effects, enough, fires, ledger, misfires, registry, retries, windows
-from chaos.reading import load
+from chaos.keeping import load
 from chaos.values import History, Violation
 
 CHECKS: tuple[Callable[[History], list[Violation]], ...] = (

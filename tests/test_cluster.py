@@ -93,6 +93,7 @@ def test_a_cluster_of_before_keeps_what_it_has_and_gets_what_it_lacks(folder):
     assert (folder / "state.json").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.acceptance
 def test_what_a_cluster_of_before_left_running_is_ended(folder):
     state()
     former = Daemon(name="web", folder=folder)
@@ -101,6 +102,7 @@ def test_what_a_cluster_of_before_left_running_is_ended(folder):
     assert is_gone(pid)
 
 
+@pytest.mark.acceptance
 def test_nginx_is_written_with_the_replicas_and_the_static_files(folder):
     state()
     command = programs(KEPT)["nginx"].command()
@@ -110,6 +112,7 @@ def test_nginx_is_written_with_the_replicas_and_the_static_files(folder):
     assert f'alias "{cluster_programs.ROOT}/var/static/";' in (folder / "nginx" / "locations.conf").read_text()
 
 
+@pytest.mark.acceptance
 def test_a_replica_that_was_taken_out_stays_out_until_it_serves(folder):
     state()
     programs(KEPT)["nginx"].command()
@@ -125,6 +128,7 @@ def test_without_nginx_no_replica_is_restarted(folder, capsys):
     assert "nginx does not run: `deploy/cluster start` starts everything." in capsys.readouterr().err
 
 
+@pytest.mark.acceptance
 def test_a_program_in_the_background_is_known_by_its_pid_and_its_beginning(daemon):
     assert daemon.pid is None
     pid = start(daemon)
@@ -142,12 +146,14 @@ def test_another_process_with_its_pid_is_not_it(daemon, kept):
     daemon.kill()
 
 
+@pytest.mark.acceptance
 def test_a_process_that_has_ended_but_was_not_waited_for_does_not_run():
     process = subprocess.Popen(["true"])
     assert is_gone(process.pid)
     process.wait()
 
 
+@pytest.mark.acceptance
 def test_one_that_does_not_end_is_killed_with_what_it_started(daemon):
     start(daemon, STUBBORN)
     assert waited(lambda: daemon.last_words().strip(), 10)
@@ -157,6 +163,7 @@ def test_one_that_does_not_end_is_killed_with_what_it_started(daemon):
     assert is_gone(child)
 
 
+@pytest.mark.acceptance
 def test_what_one_that_was_killed_has_left_behind_is_ended(daemon):
     pid = start(daemon, STUBBORN)
     assert waited(lambda: daemon.last_words().strip(), 10)
@@ -168,6 +175,7 @@ def test_what_one_that_was_killed_has_left_behind_is_ended(daemon):
     assert is_gone(child)
 
 
+@pytest.mark.acceptance
 def test_waiting_for_one_that_ends_ends(daemon):
     start(daemon, "print('no port')")
     began = time.monotonic()

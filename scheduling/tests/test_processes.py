@@ -19,6 +19,8 @@ from scheduling.runtime.processes import SHIELDED, START_TRIES, Child, Processes
 from scheduling.runtime.slate import Slate
 from scheduling.tests.runtime.test_executor import JOB, attempt, context
 
+pytestmark = pytest.mark.acceptance
+
 pipes: list[Connection] = []
 """A child's way to the scheduler."""
 

@@ -144,6 +144,7 @@ os._exit(0)
 """
 
 
+@pytest.mark.acceptance
 @pytest.mark.parametrize(
     ("working", "words", "code"),
     [
@@ -180,6 +181,7 @@ spared.kill(); spared.wait()
 """
 
 
+@pytest.mark.acceptance
 def test_all_that_a_working_process_has_started_ends_and_nothing_else():
     done = subprocess.run([sys.executable, "-c", DESCENDANTS], capture_output=True, text=True, timeout=60)
     assert (done.stdout, done.stderr) == ("4 True True\n", "")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from chaos.checker import CHECKS, check
-from chaos.reading import keep, load
+from chaos.keeping import keep, load
 from chaos.values import Fault, Instance, Item, Job, Marker, Request
 from tests.chaos.histories import (
     JOB,

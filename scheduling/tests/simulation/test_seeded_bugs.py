@@ -24,7 +24,7 @@ def test_a_claim_without_compare_and_set_is_found(monkeypatch):
         return tuple(row.as_attempt() for row in rows)
 
     monkeypatch.setattr(MemoryLedger, "claim", claim)
-    check_found(ledger.ONCE, ledger.ALONE, ledger.DEAD)
+    check_found(ledger.ONCE, ledger.ALONE, ledger.DEAD, first=6)
 
 
 def test_a_take_over_without_a_death_row_is_found(monkeypatch):
@@ -39,7 +39,7 @@ def test_a_take_over_without_a_death_row_is_found(monkeypatch):
 
 def test_an_old_leaders_assignment_that_is_accepted_is_found(monkeypatch):
     monkeypatch.setattr(MemoryRegistry, "_leads", lambda self, epoch: True)
-    check_found(registry.EPOCH)
+    check_found(registry.EPOCH, first=33)
 
 
 def test_a_token_that_does_not_grow_is_found(monkeypatch):
@@ -67,7 +67,7 @@ def test_a_fence_that_looks_only_at_the_start_is_found(monkeypatch):
         yield
 
     monkeypatch.setattr(MemoryFence, "atomic", atomic)
-    check_found(fence.EFFECT)
+    check_found(fence.EFFECT, first=18)
 
 
 def test_a_fence_without_markers_is_found(monkeypatch):
@@ -76,7 +76,7 @@ def test_a_fence_without_markers_is_found(monkeypatch):
             function()
 
     monkeypatch.setattr(MemoryFence, "once", once)
-    check_found(fence.TWICE)
+    check_found(fence.TWICE, first=16)
 
 
 def test_results_that_are_forgotten_when_their_write_fails_are_found(monkeypatch):
@@ -96,7 +96,7 @@ def test_a_cursor_that_moves_without_its_fire_is_found(monkeypatch):
         return opened(self, [replace(o, fires=o.fires[1:]) if len(o.fires) > 1 else o for o in openings], by=by)
 
     monkeypatch.setattr(WatchedLedger, "open", half)
-    check_found(promises.ACCOUNTED)
+    check_found(promises.ACCOUNTED, first=6)
 
 
 def test_a_lease_that_is_as_long_as_the_session_is_found(monkeypatch):

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from collections import Counter
 
+import pytest
+
 from scheduling.tests.simulation.world import play
 
 HISTORIES = 70
@@ -23,6 +25,7 @@ def test_every_promise_holds_on_these_histories_which_meet_every_fault_and_what_
     assert counts["claimed"] > 1000
 
 
+@pytest.mark.acceptance
 def test_the_same_seed_is_the_same_history_in_every_process():
     code = "from scheduling.tests.simulation.world import play\nfor seed in range(5): print(play(seed).lines)"
     said = [
