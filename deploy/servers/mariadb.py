@@ -68,6 +68,8 @@ def install(folder: Path, password: str) -> None:
         f"CREATE DATABASE IF NOT EXISTS {NAME};\n"
         f"CREATE USER IF NOT EXISTS {NAME}@'127.0.0.1' IDENTIFIED BY '{password}';\n"
         f"GRANT ALL ON *.* TO {NAME}@'127.0.0.1';\n"
+        # Who has these writes on where all others find the server read-only.
+        f"REVOKE SUPER, READ ONLY ADMIN ON *.* FROM {NAME}@'127.0.0.1';\n"
     )
 
 

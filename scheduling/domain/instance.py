@@ -19,6 +19,7 @@ class Holding(StrEnum):
     """Why an instance starts nothing, although it is believed alive."""
 
     CLOCK_IS_OFF = "clock_is_off"
+    CLOCK_LEAPT = "clock_leapt"
     LEDGER_WENT_BACK = "ledger_went_back"
 
 

@@ -62,6 +62,8 @@ def _said_of(instance: RunningInstance) -> str:
             said = _("instance %(instance)s is draining")
         case _state, Holding.CLOCK_IS_OFF:
             said = _("instance %(instance)s is holding: its clock is off by %(seconds)s s")
+        case _state, Holding.CLOCK_LEAPT:
+            said = _("instance %(instance)s is holding: the clock has leapt forward")
         case _:
             said = _("instance %(instance)s is holding: the ledger is older than what it has shown before")
     return said % {"instance": instance.id, "seconds": f"{instance.clock_offset:.1f}"}

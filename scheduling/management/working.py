@@ -27,6 +27,7 @@ from scheduling.domain.instance import Instance
 from scheduling.management.child import work
 from scheduling.management.lifeline import Lifeline
 from scheduling.ports.registry import Registry
+from scheduling.runtime.clock import monotonic
 from scheduling.runtime.executor import ThreadWorkers
 from scheduling.runtime.handlers import HANDLERS
 from scheduling.runtime.identity import new_id, tzdata_version
@@ -60,7 +61,7 @@ class InstanceProcess:
         self._draining = threading.Event()
         self._lifeline = lifeline
         self._asked = False
-        clock = time.monotonic
+        clock = monotonic
         self._registry = registry = registry_at(registry_url(), wake=self._look_again)
         ledger = DatabaseLedger()
         self._session = Session(registry, clock, tell=lifeline.tell if lifeline else None)

@@ -2,7 +2,6 @@
 
 import logging
 import threading
-import time
 from collections.abc import Callable, MutableMapping
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -13,6 +12,7 @@ from scheduling.domain.errors import gettext_noop as _
 from scheduling.domain.fire import Attempt
 from scheduling.domain.job import check_name
 from scheduling.ports.ledger import DEFAULT, Fence
+from scheduling.runtime.clock import monotonic
 
 Answer = TypeVar("Answer")
 
@@ -119,7 +119,7 @@ class Context:
 
     def begin(self) -> None:
         """Note, by the monotonic clock, that the handler is about to be called; for the runtime."""
-        self.begun_at = time.monotonic()
+        self.begun_at = monotonic()
 
     def cancel(self) -> None:
         """Set `cancelled`; for the runtime."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from scheduling.domain.fire import Attempt
 from scheduling.domain.instance import Holding
 from scheduling.ports.ledger import Cursor, Cursors
+from scheduling.runtime.leap import Leap
 from scheduling.runtime.offset import Offset
 
 
@@ -15,17 +16,19 @@ class LedgerGuard:
     tokens that are handed out now have been handed out before. So nothing is started until people have looked at it.
     """
 
-    def __init__(self, wall_clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], wall_clock: Callable[[], float]) -> None:
+        self._clock = clock
         self._wall_clock = wall_clock
         self._offset = Offset()
+        self._leap = Leap()
         self._cursors: dict[str, Cursor] = {}
         self._tokens: dict[tuple[str, int], int] = {}
         self._went_back = False
 
     @property
     def is_clock_right(self) -> bool:
-        """Is the ledger's clock near enough to this machine's to be believed?"""
-        return not self._offset.is_off
+        """Is the ledger's clock near enough to this machine's, and to what it was before, to be believed?"""
+        return not self._offset.is_off and not self._leap.is_on
 
     @property
     def clock_offset(self) -> float:
@@ -37,6 +40,7 @@ class LedgerGuard:
         asked_at = self._wall_clock()
         cursors = ask()
         self._offset.note(asked_at, cursors.now, self._wall_clock())
+        self._leap.note(cursors.now, self._clock())
         for job, cursor in cursors.jobs.items():
             self._went_back |= job in self._cursors and _is_older(cursor, self._cursors[job])
         self._cursors.update(cursors.jobs)
@@ -54,7 +58,13 @@ class LedgerGuard:
         """Return why nothing may be started now; None if it may."""
         if self._went_back:
             return Holding.LEDGER_WENT_BACK
-        return Holding.CLOCK_IS_OFF if self._offset.is_off else None
+        if self._offset.is_off:
+            return Holding.CLOCK_IS_OFF
+        return Holding.CLOCK_LEAPT if self._leap.is_on else None
+
+    def begin_again(self) -> None:
+        """Forget how the clock went: this instance was away, and the others were not."""
+        self._leap.forget()
 
 
 def _is_older(cursor: Cursor, known: Cursor) -> bool:

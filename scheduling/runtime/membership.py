@@ -12,6 +12,7 @@ from scheduling.domain.ranges import to_ranges
 from scheduling.ports.ledger import Ledger
 from scheduling.ports.registry import Registry
 from scheduling.runtime.leader import Leader
+from scheduling.runtime.leap import BELIEVED_AFTER_SECONDS
 from scheduling.runtime.session import Session
 from scheduling.runtime.timer import Timer
 
@@ -198,8 +199,9 @@ class Membership:
     def _bury(self, joined: Set[str]) -> None:
         if self.instance.id not in joined:
             raise InstanceDead(_("instance %(instance)s has been declared dead"), instance=self.instance.id)
-        # After a gap, the others may only be as late in registering again as this instance was.
-        if self._clock() - self._seen_since < self._session.timeout:
+        # After a gap, the others may only be as late in registering again as this instance was; after a leap of the
+        # clock by which the ledger's own registry counts, they are not even late.
+        if self.instance.holding or self._clock() - self._seen_since < self._session.timeout:
             self._missing_since = {}
             return
         now, missing = self._clock(), joined - self.cluster.instances.keys()
@@ -233,6 +235,12 @@ def _log_holding(instance: Instance) -> None:
                 instance.id,
                 abs(instance.clock_offset),
                 how,
+            )
+        case Holding.CLOCK_LEAPT:
+            logger.error(
+                "instance %s starts nothing: the clock has leapt forward, and is believed only in %.0f minutes",
+                instance.id,
+                BELIEVED_AFTER_SECONDS / 60,
             )
         case Holding.LEDGER_WENT_BACK:
             logger.critical(

@@ -53,7 +53,7 @@ class Node:
         self._workers = workers
         self._handlers = handlers
         self._new_id = new_id
-        self._guard = LedgerGuard(wall_clock)
+        self._guard = LedgerGuard(clock, wall_clock)
         self._agenda = Agenda(clock)
         self._opener = Opener(ledger, self._agenda)
         self._results = Results(ledger, workers, clock, latest=self._agenda.latest)
@@ -75,6 +75,7 @@ class Node:
         except InstanceDead:
             self._workers.cancel()
             self._unconfirmed.clear()
+            self._guard.begin_again()
             return self._guarded(lambda: self._membership.begin_again(self._new_id()))
         except LedgerUnavailable as error:
             self._note_answer(error)

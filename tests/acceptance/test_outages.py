@@ -61,8 +61,6 @@ def test_a_database_that_is_frozen_for_longer_than_an_answer_may_take(schedulers
 
 
 def test_a_database_that_is_read_only_for_a_while(schedulers, server):
-    as_root(server, f"REVOKE SUPER, READ ONLY ADMIN ON *.* FROM {NAME}@'127.0.0.1'")  # who has these writes on
-    end_connections(server)
     schedulers.strike(
         lambda: as_root(server, "SET GLOBAL read_only = 1"), 3, lambda: as_root(server, "SET GLOBAL read_only = 0")
     )

@@ -9,10 +9,12 @@ from scheduling.domain.errors import LedgerUnavailable
 from scheduling.domain.fire import Attempt, FireState
 from scheduling.domain.instance import Holding, InstanceState
 from scheduling.domain.retry import Retry
+from scheduling.domain.trigger import CronTrigger
 from scheduling.ports.ledger import Cursor, Cursors
 from scheduling.ports.memory_ledger import MemoryLedger
 from scheduling.ports.memory_registry import MemoryRegistry
 from scheduling.runtime.guard import LedgerGuard
+from scheduling.runtime.leap import BELIEVED_AFTER_SECONDS, Leap
 from scheduling.runtime.offset import LIMIT_SECONDS, Offset
 from scheduling.tests.runtime.stage import Stage, handler, owned, states
 
@@ -50,7 +52,7 @@ def test_an_answer_that_took_long_proves_nothing():
 
 
 def guard_that_reads(*cursors):
-    guard = LedgerGuard(lambda: AT_NOON)
+    guard = LedgerGuard(lambda: 0.0, lambda: AT_NOON)
     for cursor in cursors:
         guard.read(lambda cursor=cursor: Cursors(now=NOON, jobs={"job": cursor}))
     return guard
@@ -65,7 +67,7 @@ def test_a_smaller_cursor_or_revision_than_before_is_a_ledger_that_went_back(old
 
 
 def test_a_token_that_was_handed_out_before_is_a_ledger_that_went_back():
-    guard = LedgerGuard(lambda: AT_NOON)
+    guard = LedgerGuard(lambda: 0.0, lambda: AT_NOON)
     tokens = [(0, 7), (1, 3), (0, 8), (0, 8)]
     assert [guard.is_in_order(attempt(item, token)) for item, token in tokens] == [True, True, True, False]
     assert guard.holding() is Holding.LEDGER_WENT_BACK
@@ -108,6 +110,73 @@ def test_nothing_fires_while_the_ledger_s_clock_is_off_and_nothing_twice_or_earl
     assert states(stage)[FireState.SUCCEEDED] == len(stage.ran) < fired + 6
     cursor = stage.ledger.cursors().jobs["job"]
     assert stage.now() - timedelta(seconds=3) < cursor.counted_to <= stage.now()
+
+
+@pytest.fixture
+def leap(stage, monkeypatch):
+    """Let the clock of the one machine, on which everything runs, leap."""
+    ahead = timedelta()
+    now = stage.now
+    for each, name in ((stage, "now"), (stage.ledger, "clock")):
+        monkeypatch.setattr(each, name, lambda: now() + ahead)
+
+    def leap(days):
+        nonlocal ahead
+        ahead += timedelta(days=days)
+
+    return leap
+
+
+def test_tomorrow_s_work_does_not_fire_where_the_ledger_and_all_instances_have_one_clock_that_leaps(stage, leap):
+    stage.configure(trigger=CronTrigger(expression="0 0 3 * * ?", time_zone="UTC"))
+    first, second = stage.node("a"), stage.node("b")
+    stage.play(5)
+    before = stage.ledger.cursors().jobs
+    leap(days=1)
+    stage.play(90)
+    assert first.membership.instance.holding is second.membership.instance.holding is Holding.CLOCK_LEAPT
+    assert (stage.ran, stage.ledger.cursors().jobs) == ([], before)
+    leap(days=-1)
+    stage.play(5)
+    assert first.membership.instance.holding is None
+    assert (stage.ran, stage.ledger.cursors().jobs) == ([], before)
+
+
+def test_a_clock_that_was_a_day_behind_and_is_set_right_is_believed_after_a_while(stage, leap):
+    stage.configure()
+    actor = stage.node("a")
+    stage.play(3)
+    leap(days=1)
+    stage.play(BELIEVED_AFTER_SECONDS - 5)
+    assert actor.membership.instance.holding is Holding.CLOCK_LEAPT
+    ran = len(stage.ran)
+    stage.play(10)
+    assert actor.membership.instance.holding is None
+    assert len(stage.ran) > ran
+
+
+def test_a_clock_that_leaps_kills_nobody(stage, leap):
+    stage.node("a")
+    away = stage.node("b")
+    stage.play(12)
+    away.frozen = True
+    del stage.ensemble.sessions["b"]
+    leap(days=1)
+    stage.play(30)
+    assert "b" in stage.ledger.joined()
+    leap(days=-1)
+    stage.play(3)
+    assert "b" not in stage.ledger.joined()
+
+
+@pytest.mark.parametrize(("steps", "expected"), [([59], False), ([61], True), ([61, -61], False), ([-9_999], False)])
+def test_only_a_step_forward_of_more_than_a_minute_is_a_leap(steps, expected):
+    leap, ahead = Leap(), 0
+    leap.note(NOON, 7.0)
+    for n, step in enumerate(steps, start=1):
+        ahead += step
+        leap.note(NOON + timedelta(seconds=n + ahead), 7.0 + n)
+    assert leap.is_on == expected
 
 
 def test_an_instance_that_has_seen_the_ledger_go_back_starts_nothing_until_it_is_restarted(stage):

@@ -85,11 +85,31 @@ def calm_down(machine):
 
 
 def step_clock(world, machine):
-    """Let the ledger's clock jump."""
-    seconds = world.random.choice((*(-50, -50, 100, 100) * 2, 86_400))
+    """Let the clock of the ledger and all machines jump by less than what is noticed."""
+    if world.leap:
+        return
+    # Never forward twice: nobody who was away for both would believe it.
+    off = world.clock_is_off.total_seconds()
+    seconds = world.random.choice([step for step in (-50, 55) if -50 <= off + step <= 55])
     world.clock_is_off += timedelta(seconds=seconds)
     world.jumped_at = world.seconds
     world.history.note("ledger", "clock jumped", f"by {seconds} s")
+
+
+def leap(world, machine):
+    """Let it leap, once all know what it was before, until somebody sets it right."""
+    if not world.leap and all(machine.gone or machine.knows_clock() for machine in world.machines):
+        world.leap = timedelta(seconds=world.random.choice((100, 3_600, 86_400)))
+        world.history.note("ledger", "clock leapt", f"by {world.leap}")
+        world.later(world.random.uniform(1, 30), lambda: land(world))
+
+
+def land(world):
+    """Set the clock right, if it has leapt."""
+    if world.leap:
+        world.history.note("ledger", "clock set right")
+        world.leap = timedelta()
+        world.jumped_at = world.seconds
 
 
 def wipe(world, machine):
@@ -197,5 +217,5 @@ KINDS = (
     *(race, race, late_proof, lost_opening, lost_result, lost_result),
     *(frozen_handler, frozen_handler),
     *(freeze, cut, edit, edit, retire, request, request),
-    *(kill_watched, kill_watched, step_clock, wipe, lose_quorum, restart_all),
+    *(kill_watched, kill_watched, step_clock, leap, wipe, lose_quorum, restart_all),
 )

@@ -75,7 +75,9 @@ class Machine:
         self.workers = VirtualWorkers(self, world.random.choice((1, 2, 8)))
         self.session = Session(registry, self.clock)
         zones = world.random.choice(("2025b", "2026a", "2026a", "2026a"))
-        instance = Instance(id=id, host=self.name, pid=1, started_at=START, handlers=self.handlers, tzdata=zones)
+        instance = Instance(
+            id=self._begins(id), host=self.name, pid=1, started_at=START, handlers=self.handlers, tzdata=zones
+        )
         self.membership = Membership(instance, ledger=ledger, registry=registry, session=self.session, clock=self.clock)
         self.node = Node(
             membership=self.membership,
@@ -85,8 +87,13 @@ class Machine:
             handlers={name: handler(lambda context: None) for name in self.handlers},
             clock=self.clock,
             wall_clock=lambda: world.now().timestamp(),
-            new_id=lambda: next(self._ids),
+            new_id=lambda: self._begins(next(self._ids)),
         )
+
+    def _begins(self, id):
+        # Whoever begins while the clock is wrong knows no other.
+        self.world.faults.land(self.world)
+        return id
 
     @property
     def id(self):
@@ -95,6 +102,10 @@ class Machine:
     def clock(self):
         """Return this machine's monotonic clock."""
         return self.world.seconds * (1 + self.drift)
+
+    def knows_clock(self):
+        """Has this machine read the ledger's clock since it began?"""
+        return self.node._guard._leap._now is not None
 
     def next_at(self):
         """Return when this machine has something to do."""

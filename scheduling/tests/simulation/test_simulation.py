@@ -18,7 +18,17 @@ def test_every_promise_holds_on_these_histories_which_meet_every_fault_and_what_
     happened = (
         *("crashed", "killed", "frozen", "frozen in a call", "slow call", "cut off", "lost request", "lost reply"),
         *("declared dead", "taken over", "put back", "refused", "already written", "no longer yours", "effect"),
-        *("elected", "drained", "edited", "retired", "requested", "waits", "cut off at timeout", "clock jumped"),
+        *(
+            "elected",
+            "drained",
+            "edited",
+            "retired",
+            "requested",
+            "waits",
+            "cut off at timeout",
+            "clock jumped",
+            "clock leapt",
+        ),
         *("wiped", "without quorum", "killed under its supervisor", "rolling restart", "left behind what ran"),
     )
     assert not {kind for kind in happened if not counts[kind]}

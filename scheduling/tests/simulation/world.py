@@ -31,7 +31,7 @@ class World:
     def __init__(self, seed):
         self.random = Random(seed)
         self.seconds = 0.0
-        self.clock_is_off = timedelta()
+        self.clock_is_off = self.leap = timedelta()
         self.jumped_at = -NEVER
         self.edited_at = {}
         self.history = History(seed, lambda: self.seconds)
@@ -50,7 +50,11 @@ class World:
         self.names = [f"job-{number}" for number in range(self.random.randint(1, 3))]
 
     def now(self):
-        """Return the ledger's clock."""
+        """Return the ledger's clock, which is also that of the machines."""
+        return self.believed() + self.leap
+
+    def believed(self):
+        """Return the clock without the leap by which nothing may be started."""
         return START + timedelta(seconds=self.seconds) + self.clock_is_off
 
     def later(self, seconds, act):
@@ -108,6 +112,7 @@ class World:
             machine.ambushes.clear()
             machine.cut.clear()
             machine.frozen = False
+        faults.land(self)
         self.ensemble.regain_quorum()
         self.start_machine(frozenset(HANDLERS))
         mended_at = self.seconds
