@@ -7,13 +7,21 @@ from html import escape
 from chaos.shadows import UNCOUNTED, ends, key, starts
 from chaos.values import Fault, History
 
-LEFT, TOP, PER_SECOND, MARGIN = 110, 40, 4.0, 10
+LEFT, TOP, PER_SECOND, MARGIN = 110, 72, 4.0, 10
+TICK_SECONDS = 10
 NODE_HEIGHT, ROW_HEIGHT, GAP = 14, 5, 14
 NARROWEST = 640
 SERVERS = "servers"
 COLORS = {"done": "#2a7d4f", "failed": "#c77700", "cut short": "#c0392b"}
-BANDS = {"kill": "#c0392b", "freeze": "#2e6fb7", "hold": "#8e44ad", "cut": "#8e44ad", "restart": "#c77700"}
+BANDS = {"kill": "#222", "freeze": "#2e6fb7", "hold": "#8e44ad", "cut": "#8e44ad", "restart": "#795548"}
 OTHER = "#7f8c8d"
+LEGEND = {
+    "killed": BANDS["kill"],
+    "frozen": BANDS["freeze"],
+    "cut off": BANDS["cut"],
+    "restarted": BANDS["restart"],
+    "other": OTHER,
+}
 
 
 def plot(history: History) -> str:
@@ -25,9 +33,9 @@ def plot(history: History) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height}" '
         'font-family="sans-serif" font-size="11">',
         f'<rect width="{width:.0f}" height="{height}" fill="#fff"/>',
-        f'<text x="{MARGIN}" y="20" font-size="14">Fire times (grey) and runs, faults as bands; seed {history.seed}. '
-        + " ".join(f'<tspan fill="{color}">{word}</tspan>' for word, color in COLORS.items())
-        + "</text>",
+        _legend(18, "Bars, by item: runs that are", COLORS, f" (grey lines: fire times; seed {history.seed})"),
+        _legend(36, "Bands: nodes or servers that are", LEGEND, " (point at one)"),
+        *_ticks(history, height),
         *(_label(node, TOP + index * NODE_HEIGHT + 11) for index, node in enumerate(nodes)),
         *(_band(history, fault, height) for fault in history.faults if fault.kind not in UNCOUNTED),
         *(_label(job, top + 9) for job, (top, _rows) in tops.items()),
@@ -55,6 +63,20 @@ def _tops(history: History) -> tuple[Tops, int]:
 
 def _x(history: History, at: float) -> float:
     return LEFT + PER_SECOND * (min(max(at, history.begin), history.end) - history.begin)
+
+
+def _legend(y: int, text: str, colors: Mapping[str, str], more: str) -> str:
+    words = ", ".join(f'<tspan fill="{color}" font-weight="bold">{word}</tspan>' for word, color in colors.items())
+    return f'<text x="{MARGIN}" y="{y}" font-size="13">{text} {words}{more}</text>'
+
+
+def _ticks(history: History, height: int) -> Iterable[str]:
+    """Draw the axis of time, in minutes and seconds since the beginning."""
+    for seconds in range(0, int(history.end - history.begin) + 1, TICK_SECONDS):
+        x = _x(history, history.begin + seconds)
+        yield f'<path d="M{x:.1f} {TOP - 6}V{height}" stroke="#eee"/>'
+        if seconds % (3 * TICK_SECONDS) == 0:
+            yield f'<text x="{x:.1f}" y="{TOP - 10}" text-anchor="middle">{seconds // 60}:{seconds % 60:02}</text>'
 
 
 def _label(text: str, y: float) -> str:
@@ -85,7 +107,7 @@ def _windows(history: History, tops: Tops) -> Iterable[str]:
         times = {fire.fire_time for fire in history.fires if fire.job == job}
         size = max(rows, 2) * ROW_HEIGHT
         path = "".join(f"M{_x(history, at):.1f} {top}v{size}" for at in sorted(times) if at >= history.begin)
-        yield f'<path d="{path}" stroke="#ccc" stroke-width=".6"/>'
+        yield f'<path d="{path}" stroke="#aaa" stroke-width=".8"/>'
 
 
 def _runs(history: History, tops: Tops) -> Iterable[str]:
