@@ -55,8 +55,7 @@ class Leader:
 
     def _show(self, cluster: Cluster) -> None:
         shown = (cluster.instances, cluster.leader, cluster.epoch, cluster.assignments)
-        if shown != self._shown or self._timer.is_due():
-            assert cluster.leader is not None
+        if cluster.leader and (shown != self._shown or self._timer.is_due()):
             self._ledger.show(cluster, by=cluster.leader)
             self._timer.restart()
             self._shown = shown
