@@ -244,9 +244,8 @@ class Node:
 
     def _look(self) -> None:
         self._look_timer.restart()
-        look = self._ledger.look(
-            sorted(self._mine().keys() | retried_anywhere(self._membership.cluster, self._handlers.keys()))
-        )
+        names = self._mine().keys() | retried_anywhere(self._membership.cluster, self._handlers.keys())
+        look = self._ledger.look(sorted(names))
         busy = {(attempt.job, attempt.item) for attempt in self._workers.running().values()}
         self._looked_at = look.now
         self._backlog = claimable(look, self._takes, busy)
