@@ -38,6 +38,7 @@ HOLDINGS = {
     Holding.CLOCK_IS_OFF: _("its clock is off: starts nothing"),
     Holding.CLOCK_LEAPT: _("the clock has leapt forward: starts nothing"),
     Holding.LEDGER_WENT_BACK: _("the ledger was restored: starts nothing"),
+    Holding.UNKNOWN: _("for a reason that is not known here: starts nothing"),
 }
 
 

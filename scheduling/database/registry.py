@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from scheduling.database.clock import DatabaseNow
 from scheduling.database.jobs import JobReader
@@ -23,7 +23,7 @@ from scheduling.domain.cluster import Cluster
 from scheduling.domain.documents import instance_from_document, instance_to_document
 from scheduling.domain.errors import LedgerUnavailable, RegistryUnavailable, SessionExpired
 from scheduling.domain.errors import gettext_noop as _
-from scheduling.domain.instance import Instance
+from scheduling.domain.instance import Instance, unreadable
 from scheduling.domain.job import Job
 from scheduling.domain.ranges import from_ranges, to_ranges
 from scheduling.models import Assignment, Leadership, Registration
@@ -33,6 +33,8 @@ logger = logging.getLogger("scheduling.database")
 Parsed = TypeVar("Parsed")
 
 SESSION_TIMEOUT = 5.0
+SECONDS_AHEAD = 1.0
+"""No beat is seen so long before it was sent: the database's clock has been set back."""
 
 
 class DatabaseRegistry:
@@ -76,9 +78,7 @@ class DatabaseRegistry:
 
     def cluster(self) -> Cluster:
         with available():
-            documents = self._living().values_list("instance", "document")
-            shown = (_read("registration", id, instance_from_document, id, document) for id, document in documents)
-            instances = {instance.id: instance for instance in shown if instance}
+            instances = self._instances()
             leader, epoch, serial = self._leadership()
             return Cluster(
                 instances=instances,
@@ -107,6 +107,17 @@ class DatabaseRegistry:
         with available():
             ids = self._rows.jobs(assignments)
             return transact(lambda: self._leads(epoch) and self._write(assignments, ids, epoch))
+
+    def _instances(self) -> dict[str, Instance]:
+        ahead = DatabaseNow() + timedelta(seconds=SECONDS_AHEAD)
+        rows = self._living().annotate(is_ahead=Q(seen_at__gt=ahead))
+        shown = list(rows.values_list("instance", "document", "is_ahead"))
+        if any(is_ahead for _id, _document, is_ahead in shown):
+            # The clock went back: one that died before would live until its last beat. Those that live beat again.
+            Registration.objects.filter(seen_at__gt=ahead).update(seen_at=DatabaseNow())
+        read = {id: _read("registration", id, instance_from_document, id, document) for id, document, _ in shown}
+        # One that cannot be read beats all the same, so nobody may declare it dead.
+        return {id: instance or unreadable(id) for id, instance in read.items()}
 
     def _write(self, assignments: Mapping[str, Mapping[int, str]], ids: Mapping[str, int], epoch: int) -> bool:
         for job, owners in assignments.items():
@@ -154,9 +165,9 @@ def available() -> Iterator[None]:
 
 
 def _read(what: str, name: str, parse: Callable[..., Parsed], *document: Any) -> Parsed | None:
-    """Return what a document says; one that nobody of us wrote is left out, and written anew by its owner."""
+    """Return what a document says; None of one that nobody of us wrote: it is written anew by its owner."""
     try:
         return parse(*document)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        logger.error("the %s of %s cannot be read, and is left out: %r", what, name, error)
+        logger.error("the %s of %s cannot be read: %r", what, name, error)
         return None

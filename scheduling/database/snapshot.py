@@ -33,7 +33,7 @@ class Seen:
     @property
     def is_fresh(self) -> bool:
         """Is it what the registry shows now?"""
-        return self.age.total_seconds() <= FRESH_SECONDS
+        return _is_fresh(self.age)
 
 
 class SnapshotWriter:
@@ -77,7 +77,12 @@ def read_snapshot() -> Seen | None:
 def is_snapshot_fresh() -> bool:
     """Has the leader looked lately? Asks for that alone: the document may have a megabyte."""
     looked_at = Snapshot.objects.filter(id=1).values_list("looked_at", flat=True).first()
-    return looked_at is not None and (database_now() - looked_at).total_seconds() <= FRESH_SECONDS
+    return looked_at is not None and _is_fresh(database_now() - looked_at)
+
+
+def _is_fresh(age: timedelta) -> bool:
+    # What is younger than now was written before the database's clock was set back.
+    return abs(age.total_seconds()) <= FRESH_SECONDS
 
 
 def _to_document(cluster: Cluster) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """One running `runscheduler` process, as the others see it."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 
@@ -16,11 +16,16 @@ class InstanceState(StrEnum):
 
 
 class Holding(StrEnum):
-    """Why an instance starts nothing, although it is believed alive."""
+    """Why an instance starts nothing, although it is believed alive. What newer code calls it reads as UNKNOWN."""
 
     CLOCK_IS_OFF = "clock_is_off"
     CLOCK_LEAPT = "clock_leapt"
     LEDGER_WENT_BACK = "ledger_went_back"
+    UNKNOWN = "unknown"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Holding":
+        return cls.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,3 +58,9 @@ class Instance:
     def takes_items(self) -> bool:
         """May it own items, and start what is due of them?"""
         return self.state is InstanceState.LIVE
+
+
+def unreadable(id: str) -> Instance:
+    """Return an instance that lives but of which nothing is known: it is given no items."""
+    never = datetime(1970, 1, 1, tzinfo=UTC)
+    return Instance(id=id, host="?", pid=0, started_at=never, handlers=frozenset(), tzdata="", holding=Holding.UNKNOWN)

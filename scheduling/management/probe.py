@@ -64,8 +64,10 @@ def _said_of(instance: RunningInstance) -> str:
             said = _("instance %(instance)s is holding: its clock is off by %(seconds)s s")
         case _state, Holding.CLOCK_LEAPT:
             said = _("instance %(instance)s is holding: the clock has leapt forward")
-        case _:
+        case _state, Holding.LEDGER_WENT_BACK:
             said = _("instance %(instance)s is holding: the ledger is older than what it has shown before")
+        case _:
+            said = _("instance %(instance)s is holding for a reason that is not known here")
     return said % {"instance": instance.id, "seconds": f"{instance.clock_offset:.1f}"}
 
 

@@ -59,6 +59,7 @@ def test_one_that_drains_is_well_too():
         (Holding.CLOCK_IS_OFF, "instance a-1 is holding: its clock is off by -3.2 s"),
         (Holding.CLOCK_LEAPT, "instance a-1 is holding: the clock has leapt forward"),
         (Holding.LEDGER_WENT_BACK, "instance a-1 is holding: the ledger is older than what it has shown before"),
+        (Holding.UNKNOWN, "instance a-1 is holding for a reason that is not known here"),
     ],
 )
 def test_one_that_holds_is_not_well_unless_another_is(reason, line):

@@ -4,7 +4,6 @@ import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from scheduling.domain.cluster import Cluster
@@ -14,7 +13,7 @@ from scheduling.domain.documents import (
     owners_from_document,
     read,
 )
-from scheduling.domain.instance import Instance
+from scheduling.domain.instance import Instance, unreadable
 from scheduling.domain.job import Job
 from scheduling.zookeeper.mirror import Node, Tree
 
@@ -105,12 +104,6 @@ class Reader:
         yield from (("assignments", name) for name in self._owners.unread())
         for folder in ("instances", "leader"):
             yield from ((folder, name) for name, node in tree[folder].items() if not node.owner)
-
-
-def unreadable(id: str) -> Instance:
-    """Return an instance that lives but of which nothing is known: it is given no items."""
-    never = datetime(1970, 1, 1, tzinfo=UTC)
-    return Instance(id=id, host="?", pid=0, started_at=never, handlers=frozenset(), tzdata="")
 
 
 def candidates_of(instance: str, tree: Tree) -> list[str]:

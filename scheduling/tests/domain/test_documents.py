@@ -16,7 +16,7 @@ from scheduling.domain.documents import (
     write,
 )
 from scheduling.domain.errors import ForeignDocument
-from scheduling.domain.instance import Instance
+from scheduling.domain.instance import Holding, Instance
 from scheduling.domain.job import Isolation, Job, Misfire, OnTimeout
 from scheduling.domain.retry import Backoff, Retry
 from scheduling.domain.trigger import CronTrigger, DateTrigger, IntervalTrigger, ManualTrigger
@@ -76,6 +76,12 @@ def test_a_job_that_newer_or_older_code_has_written_is_read_as_far_as_it_is_know
 
 def test_an_instance_that_newer_code_has_written_is_read_as_far_as_it_is_known():
     assert instance_from_document("h-1-x", instance_to_document(INSTANCE) | {"what_comes_next": 7}) == INSTANCE
+
+
+def test_an_instance_that_holds_for_a_reason_of_newer_code_holds_for_older_code_too():
+    read_by_older = instance_from_document("a", instance_to_document(INSTANCE) | {"holding": "of_newer_code"})
+    assert read_by_older.holding is Holding.UNKNOWN
+    assert not replace(read_by_older, draining=False).takes_items
 
 
 def test_an_instance_comes_back_as_it_was():

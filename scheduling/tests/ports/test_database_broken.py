@@ -68,15 +68,17 @@ def test_an_execution_in_no_known_state_is_left_alone_and_settles_as_failed(stag
     assert [fire.state for fire in stage.probe.fires(JOB)] == [FireState.FAILED]
 
 
-@pytest.mark.parametrize("document", [{}, [], {"host": 1}])
-def test_a_registration_that_cannot_be_read_is_left_out_until_its_owner_writes_it_anew(
+@pytest.mark.parametrize("document", [{}, [], {"host": 1}, "x"])
+def test_an_instance_whose_registration_cannot_be_read_lives_and_has_no_items_until_it_writes_it_anew(
     stage: Stage, document: object
 ) -> None:
     registry = DatabaseRegistry()
     instance = an_instance("a")
     registry.register(instance)
     Registration.objects.update(document=document)
-    assert registry.cluster().instances == {}
+    (shown,) = registry.cluster().instances.values()
+    assert (shown.id, shown.takes_items) == ("a", False)
+    registry.beat()
     registry.register(instance)
     assert registry.cluster().instances == {"a": instance}
 

@@ -7,7 +7,7 @@ import pytest
 from django.db.models import F
 
 from scheduling.database.ledger import DatabaseLedger
-from scheduling.database.snapshot import FRESH_SECONDS, LOOKS_MOST, read_snapshot
+from scheduling.database.snapshot import FRESH_SECONDS, LOOKS_MOST, is_snapshot_fresh, read_snapshot
 from scheduling.models import Snapshot
 from scheduling.tests.ports.showing_suite import CLUSTER
 
@@ -48,9 +48,17 @@ def test_a_change_is_written_without_reading_what_was_there(django_assert_num_qu
 
 def test_what_was_shown_is_fresh_until_the_leader_has_missed_two_looks():
     DatabaseLedger().show(CLUSTER, by="a")
-    assert read_snapshot().is_fresh
+    assert read_snapshot().is_fresh and is_snapshot_fresh()
     Snapshot.objects.update(looked_at=F("looked_at") - timedelta(seconds=FRESH_SECONDS))
-    assert not read_snapshot().is_fresh
+    assert not read_snapshot().is_fresh and not is_snapshot_fresh()
+
+
+def test_what_was_shown_before_the_clock_was_set_back_is_not_fresh():
+    DatabaseLedger().show(CLUSTER, by="a")
+    Snapshot.objects.update(looked_at=F("looked_at") + timedelta(hours=1))
+    assert not read_snapshot().is_fresh and not is_snapshot_fresh()
+    DatabaseLedger().show(CLUSTER, by="a")
+    assert read_snapshot().is_fresh
 
 
 @pytest.mark.parametrize(
