@@ -110,14 +110,23 @@ def settle_fires(ids: Iterable[int] | None) -> int:
 
     Not in the transaction that ended an execution: of two that end the last two, each would still see the other's.
     """
-    ends: dict[int, list[tuple[ExecutionState, Reason | None]]] = {fire: [] for fire in _ended_fires(ids)}
+    ends: dict[int, list[tuple[ExecutionState, Reason | None]]] = {fire: [] for fire in _lock(_ended_fires(ids))}
     executions = Execution.objects.filter(fire__in=ends).values_list("fire_id", "state", "reason")
     for fire, state, reason in executions if ends else ():
         ends[fire].append(_end(state, reason))
     settled = defaultdict(list)
     for fire, ended in ends.items():
         settled[settled_state(ended)].append(fire)
-    return sum(_settle(fires, state, reason) for (state, reason), fires in settled.items())
+    for end, fires in settled.items():
+        _settle(fires, *end)
+    return len(ends)
+
+
+def _lock(fires: list[int]) -> list[int]:
+    """Lock the fires, in order, and return those that are still unsettled."""
+    # By their ids alone: by the index over the unsettled ones, fires of others would be locked, too.
+    locked = Fire.objects.select_for_update().filter(id__in=fires).order_by("id") if fires else Fire.objects.none()
+    return [id for id, unsettled in locked.values_list("id", "unsettled") if unsettled]
 
 
 def _end(state: str, reason: str) -> tuple[ExecutionState, Reason | None]:
@@ -135,6 +144,5 @@ def _ended_fires(ids: Iterable[int] | None) -> list[int]:
     return list(ended.order_by("id").values_list("id", flat=True)[:SETTLED_AT_ONCE])
 
 
-def _settle(fires: list[int], state: str, reason: Reason | None) -> int:
-    unsettled = Fire.objects.filter(IS_UNSETTLED, id__in=fires)
-    return unsettled.update(state=state, reason=reason or "", unsettled=None, settled_at=DatabaseNow())
+def _settle(fires: list[int], state: str, reason: Reason | None) -> None:
+    Fire.objects.filter(id__in=fires).update(state=state, reason=reason or "", unsettled=None, settled_at=DatabaseNow())

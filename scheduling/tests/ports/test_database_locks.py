@@ -18,7 +18,8 @@ from scheduling.database.transactions import transact
 from scheduling.domain.fire import Attempt, ExecutionState, FireState, LiveExecution, Verdict
 from scheduling.domain.job import Misfire
 from scheduling.domain.misfire import Opening
-from scheduling.models import Instance, Item
+from scheduling.models import Execution, Fire, Instance, Item, Job
+from scheduling.models.ledger import IS_UNSETTLED
 from scheduling.ports.ledger import Ledger
 from scheduling.tests.ports.database_stage import database_stage, meanwhile, on_thread
 from scheduling.tests.ports.stage import JOB, SECONDS, Stage, succeeded
@@ -92,6 +93,35 @@ def claim_together_or_alone(ledger: Ledger, executions: list[LiveExecution], by:
     together = ledger.claim(executions, by=by, claim=f"{by}-{executions[0].execution}-all") if executions else ()
     alone = (e for e in executions if not together)
     return [*together, *(a for e in alone for a in ledger.claim([e], by=by, claim=f"{by}-{e.execution}"))]
+
+
+def test_two_that_settle_fires_of_different_ends_do_not_deadlock(stage: Stage) -> None:
+    stage.configure()
+    deadlocks = count_deadlocks()
+    for number in range(5):
+        fires = ended_fires(200, first_ago=1_000 * (number + 1))
+        # Which end one finds first is not what the other finds first.
+        counts = stage.together(lambda ledger, ids: ledger.settle(ids), [fires, fires[1:]])
+        assert sum(counts) == len(fires)
+    assert count_deadlocks() == deadlocks
+
+
+def ended_fires(count: int, first_ago: float) -> list[int]:
+    """Write fires all of whose executions have ended, well and badly in turn; return their ids."""
+    job, now = Job.objects.get(name=JOB), database_now()
+    fires = [
+        Fire(job=job, fire_time=now - timedelta(seconds=first_ago - n), revision=1, total=1, opened_at=now)
+        for n in range(count)
+    ]
+    for fire in fires:
+        fire.state, fire.unsettled = FireState.OPEN, True
+    Fire.objects.bulk_create(fires)
+    ids = sorted(Fire.objects.filter(IS_UNSETTLED).values_list("id", flat=True))
+    ends = (ExecutionState.SUCCEEDED, ExecutionState.FAILED)
+    Execution.objects.bulk_create(
+        Execution(fire_id=id, job=job, item=0, state=ends[n % 2], due_at=now) for n, id in enumerate(ids)
+    )
+    return ids
 
 
 def test_a_result_is_written_whole_although_somebody_holds_the_item_for_too_long(
