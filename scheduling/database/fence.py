@@ -5,11 +5,11 @@ item to the attempt's token, which fails once a later attempt has been there.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
-from django.db import DatabaseError, IntegrityError, connections, transaction
+from django.db import DatabaseError, IntegrityError, InterfaceError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 
@@ -31,12 +31,8 @@ class _AlreadyDone(Exception):
 class _Tried:
     """What the tries of one `once` have come to, and the driver's connection that the last one was made on."""
 
-    results: list[Any] = field(default_factory=list)
+    result: Any = None
     link: Any = None
-
-    @property
-    def result(self) -> Any:
-        return self.results[-1] if self.results else None
 
     def is_whole(self, connection: BaseDatabaseWrapper) -> bool:
         """Is that connection still there? Django opens another at the end of a block whose commit has failed."""
@@ -73,13 +69,16 @@ class DatabaseFence:
         tried = _Tried()
         connection = connections[using]
         for _try in range(TRIES - 1):
+            before = tried.result
             try:
                 self._try_once(attempt, name, function, tried, using)
                 return tried.result
-            except DatabaseError as error:
-                # Rolled back, or committed and the answer lost: the marker tells at the next try.
-                if not is_locked(error, connection) and tried.is_whole(connection):
+            except (DatabaseError, InterfaceError) as error:
+                if is_locked(error, connection):
+                    tried.result = before  # rolled back: a marker at the next try is not this one's
+                elif tried.is_whole(connection):
                     raise
+                # Otherwise rolled back, or committed and the answer lost: the marker tells at the next try.
                 connection.close()
             pause()
         with answered():
@@ -87,14 +86,12 @@ class DatabaseFence:
         return tried.result
 
     def _try_once(self, attempt: Attempt, name: str, function: Callable[[], Any], tried: _Tried, using: str) -> None:
-        try:
-            with self.atomic(attempt, using=using):
-                tried.link = connections[using].connection
-                if not Marker.objects.using(using).filter(execution_id=attempt.execution, name=name).exists():
-                    tried.results.append(function())
-                    _mark(attempt, name, using)
-        except _AlreadyDone:
-            tried.results.pop()  # what it stands for has been rolled back
+        with suppress(_AlreadyDone), self.atomic(attempt, using=using):
+            tried.link = connections[using].connection
+            if not Marker.objects.using(using).filter(execution_id=attempt.execution, name=name).exists():
+                result = function()
+                _mark(attempt, name, using)
+                tried.result = result
 
     def _pass(self, attempt: Attempt, using: str) -> bool:
         if using == DEFAULT:
@@ -137,5 +134,5 @@ def _limit_as_before(using: str) -> None:
     connection = connections[using]
     try:
         limit_idle(WORKER_IDLE_SECONDS, connection)
-    except DatabaseError:
+    except (DatabaseError, InterfaceError):
         connection.close()

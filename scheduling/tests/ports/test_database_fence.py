@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from scheduling.domain.errors import AutocommitOff, NoLongerYours
 from scheduling.domain.fire import Attempt
@@ -166,6 +166,22 @@ class TestOnce:
         answers = stage.together(write_once, ["one", "two"])
         assert len(written()) == Marker.objects.count() == 1
         assert {answer for answer in answers if answer} == written()
+
+    @pytest.mark.parametrize("error", [OperationalError(2006, "Server has gone away"), InterfaceError(0, "")])
+    def test_it_is_tried_again_when_the_connection_is_lost_however_the_driver_calls_that(
+        self, stage: Stage, attempt: Attempt, error: Exception
+    ) -> None:
+        errors = [error]
+
+        def lose_the_connection_at_first() -> str:
+            write("once")
+            if errors:
+                connection.connection.close()
+                raise errors.pop()
+            return "done"
+
+        assert stage.fence.once(attempt, "archive", lose_the_connection_at_first) == "done"
+        assert written() == {"once"}
 
     def test_a_marker_in_a_savepoint_is_not_trusted(self, stage: Stage, attempt: Attempt) -> None:
         with pytest.raises(RuntimeError), transaction.atomic():

@@ -1,9 +1,10 @@
 """The fence on another database than the ledger's: a second SQLite file, or a second schema of the server."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from itertools import count
 from threading import Event
 from typing import Any
 
@@ -187,6 +188,53 @@ def test_a_lost_answer_to_a_commit_that_found_all_done_is_no_error(stage: Stage,
         assert stage.fence.once(current, "pay", partial(write, "paid again"), using=OTHER) is None
     assert lost.is_set()
     assert written() == {"paid"}
+
+
+def test_what_a_try_returned_is_forgotten_if_it_was_undone_and_an_earlier_attempt_had_been_first(
+    several_writers: None, stage: Stage, attempt: Attempt, pool: ThreadPoolExecutor
+) -> None:
+    committing, goes_on, calls = Event(), Event(), count(1)
+
+    def pay_and_be_frozen_before_the_commit() -> Any:
+        with before_the_commit(committing.set, lambda: goes_on.wait(SECONDS)):
+            return stage.fence.once(attempt, "pay", partial(write, "by the older"), using=OTHER)
+
+    def pay() -> str:
+        # The first call is undone: its marker waits for the older one's until the database gives up.
+        if (call := next(calls)) == 2:
+            goes_on.set()
+        return write(f"by the newer, call {call}")
+
+    older = pool.submit(on_thread, pay_and_be_frozen_before_the_commit)
+    try:
+        assert committing.wait(SECONDS)
+        current = stage.supersede(attempt)
+        with connections[OTHER].cursor() as cursor:
+            # Before the server ends the older one's connection, which is idle.
+            cursor.execute("SET SESSION innodb_lock_wait_timeout = 1")
+        assert stage.fence.once(current, "pay", pay, using=OTHER) is None
+    finally:
+        goes_on.set()
+    assert older.result(SECONDS) == "by the older"
+    assert written() == {"by the older"}
+
+
+@contextmanager
+def before_the_commit(*acts: Callable[[], object]) -> Iterator[None]:
+    """Do this on this thread before its commits there."""
+    other: Any = connections[OTHER]
+    commit = other._commit
+
+    def act_and_commit() -> None:
+        for act in acts:
+            act()
+        commit()
+
+    other._commit = act_and_commit
+    try:
+        yield
+    finally:
+        del other._commit
 
 
 @contextmanager
