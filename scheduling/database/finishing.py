@@ -110,7 +110,8 @@ def settle_fires(ids: Iterable[int] | None) -> int:
 
     Not in the transaction that ended an execution: of two that end the last two, each would still see the other's.
     """
-    ends: dict[int, list[tuple[ExecutionState, Reason | None]]] = {fire: [] for fire in _lock(_ended_fires(ids))}
+    locked = lock_unsettled(_ended_fires(ids))
+    ends: dict[int, list[tuple[ExecutionState, Reason | None]]] = {fire: [] for fire in locked}
     executions = Execution.objects.filter(fire__in=ends).values_list("fire_id", "state", "reason")
     for fire, state, reason in executions if ends else ():
         ends[fire].append(_end(state, reason))
@@ -122,7 +123,7 @@ def settle_fires(ids: Iterable[int] | None) -> int:
     return len(ends)
 
 
-def _lock(fires: list[int]) -> list[int]:
+def lock_unsettled(fires: list[int]) -> list[int]:
     """Lock the fires, in order, and return those that are still unsettled."""
     # By their ids alone: by the index over the unsettled ones, fires of others would be locked, too.
     locked = Fire.objects.select_for_update().filter(id__in=fires).order_by("id") if fires else Fire.objects.none()

@@ -188,11 +188,11 @@ class DatabaseLedger:
         ids = None if fires is None else sorted(fires)
         return transact(lambda: finishing.settle_fires(ids))
 
-    def take_over(self) -> tuple[TakenBack, ...]:
+    def take_over(self, *, not_after: datetime | None = None) -> tuple[TakenBack, ...]:
         with answered():
             if not takeover.orphans().exists():
                 return ()
-        return transact(lambda: takeover.take_back(takeover.orphans(), died=True))
+        return transact(lambda: takeover.take_back(takeover.orphans(), died=True, not_after=not_after))
 
     def audit(self, instance: str, running: Set[int]) -> tuple[TakenBack, ...]:
         return transact(lambda: takeover.take_back(takeover.not_running(instance, running), died=False))

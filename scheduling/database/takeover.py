@@ -2,7 +2,8 @@
 
 import logging
 import random
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
+from datetime import datetime
 
 from django.db import connection
 from django.db.models import Exists, F, OuterRef, QuerySet
@@ -27,35 +28,28 @@ def not_running(instance: str, running: Set[int]) -> QuerySet[Item]:
     return Item.objects.filter(instance_id=instance).exclude(execution_id__in=running)
 
 
-def take_back(items: QuerySet[Item], *, died: bool) -> tuple[TakenBack, ...]:
+def take_back(items: QuerySet[Item], *, died: bool, not_after: datetime | None = None) -> tuple[TakenBack, ...]:
     """Free those of the items that nobody has locked, within the caller's transaction.
 
     Their executions are pending again; lost if the job is disabled or retired, or its instance `died` and its failover
-    is off or has been tried too often.
+    is off or has been tried too often. No clock has passed `not_after`, unless it has jumped.
     """
     locked = lock(items)
     if not locked:
         return ()
     Item.objects.filter(id__in=[item.id for item in locked]).update(execution_id=None, instance_id=None)
-    running = Execution.objects.filter(state=ExecutionState.RUNNING)
-    rows = running.filter(id__in=[item.execution_id for item in locked])
-    deaths = dict(rows.values_list("id", "deaths"))
-    jobs = {job.id: job for job in Job.objects.filter(id__in={item.job_id for item in locked})}
-    ran = [item for item in locked if item.execution_id in deaths]
-    unasked = _unasked([item.instance_id for item in ran]) if died else frozenset()
-    running.filter(id__in=[i.execution_id for i in ran if i.instance_id in unasked]).update(deaths=F("deaths") + 1)
-    ended = {i.id: deaths[i.execution_id or 0] + (i.instance_id in unasked) for i in ran}
-    taken = tuple(_taken_back(i, jobs[i.job_id], died, ended[i.id] > TAKE_OVERS_MOST) for i in ran)
-    again, lost = ([t.execution for t in taken if t.lost is is_lost] for is_lost in (False, True))
-    _part([id for id in again if deaths[id]], running)
-    running.filter(id__in=again).update(state=ExecutionState.PENDING, instance_id=None)
-    running.filter(id__in=lost).update(
-        state=ExecutionState.LOST, live=None, finished_at=DatabaseNow(), reason=Reason.INSTANCE_DIED
-    )
-    for item in set(locked) - set(ran):
-        # As a handler that has outlived its attempt's timeout leaves it.
-        logger.warning("item %s was held by execution %s, which does not run: freed", item.id, item.execution_id)
-    return taken
+    holders = _running_on(locked)
+    if died:
+        _count_deaths(holders)
+    deaths = dict(_running(holders).values_list("id", "deaths"))
+    jobs = Job.objects.in_bulk({item.job_id for item in holders.values()})
+    taken = [_taken_back(id, item, jobs[item.job_id], died, deaths[id]) for id, item in holders.items()]
+    again, lost = ([each.execution for each in taken if each.lost is is_lost] for is_lost in (False, True))
+    if died:
+        _part(again, not_after)
+    _running(again).update(state=ExecutionState.PENDING, instance_id=None)
+    _running(lost).update(state=ExecutionState.LOST, live=None, finished_at=DatabaseNow(), reason=Reason.INSTANCE_DIED)
+    return tuple(taken)
 
 
 def lock(items: QuerySet[Item]) -> Sequence[Item]:
@@ -66,25 +60,45 @@ def lock(items: QuerySet[Item]) -> Sequence[Item]:
     return [item for item in locked if item.instance_id == holders[item.id]] if holders else []
 
 
-def _part(ids: Sequence[int], running: QuerySet[Execution]) -> None:
-    """Let those that several instances have died with begin again at different times."""
-    for id, deaths, started_at in running.filter(id__in=ids).values_list("id", "deaths", "started_at"):
-        due_at = (started_at or database_now()) + delay_after_deaths(deaths, random.random())
-        running.filter(id=id).update(due_at=due_at)
+def _running(ids: Iterable[int]) -> QuerySet[Execution]:
+    return Execution.objects.filter(id__in=sorted(ids), state=ExecutionState.RUNNING)
 
 
-def _unasked(instances: Iterable[str | None]) -> frozenset[str | None]:
-    """Return those of these dead instances that have not ended in order, as one that drains and leaves some behind."""
-    ended = Instance.objects.filter(id__in=set(instances), died_by=F("id"))
-    return frozenset(instances) - set(ended.values_list("id", flat=True))
+def _running_on(items: Iterable[Item]) -> dict[int, Item]:
+    """Return execution → the item that it held, of those that run."""
+    holders = {item.execution_id: item for item in items if item.execution_id is not None}
+    running = set(_running(holders).values_list("id", flat=True))
+    for id, item in holders.items():
+        if id not in running:
+            # As a handler that has outlived its attempt's timeout leaves it.
+            logger.warning("item %s was held by execution %s, which does not run: freed", item.id, id)
+    return {id: item for id, item in holders.items() if id in running}
 
 
-def _taken_back(item: Item, job: Job, died: bool, too_often: bool) -> TakenBack:
+def _count_deaths(holders: Mapping[int, Item]) -> None:
+    """Count a death with each, unless its instance has ended in order, as one that drains and leaves some behind."""
+    instances = {item.instance_id for item in holders.values()}
+    in_order = set(Instance.objects.filter(id__in=instances, died_by=F("id")).values_list("id", flat=True))
+    unasked = [id for id, item in holders.items() if item.instance_id not in in_order]
+    _running(unasked).update(deaths=F("deaths") + 1)
+
+
+def _taken_back(id: int, item: Item, job: Job, died: bool, deaths: int) -> TakenBack:
     wanted = job.enabled and job.retired_at is None
+    too_often = deaths > TAKE_OVERS_MOST
     return TakenBack(
-        execution=item.execution_id or 0,
+        execution=id,
         job=job.name,
         item=item.number,
         instance=item.instance_id or "",
         lost=not wanted or (died and (too_often or not job.failover)),
     )
+
+
+def _part(ids: Sequence[int], not_after: datetime | None) -> None:
+    """Let those that several instances have died with begin again at different times."""
+    for id, deaths, started_at in _running(ids).filter(deaths__gt=1).values_list("id", "deaths", "started_at"):
+        # Not counted from a clock that has jumped ahead, which would block the item.
+        now = database_now()
+        began = min(started_at or now, now, not_after or now)
+        _running([id]).update(due_at=began + delay_after_deaths(deaths, random.random()))

@@ -142,11 +142,12 @@ class Ledger(Configuration, Protocol):
     def settle(self, fires: Iterable[int] | None = None) -> int:
         """Settle those of the fires (None: of all) whose executions have all ended; return how many."""
 
-    def take_over(self) -> tuple[TakenBack, ...]:
+    def take_over(self, *, not_after: datetime | None = None) -> tuple[TakenBack, ...]:
         """Free every item that a dead instance holds, or one without a row.
 
         Its execution is pending again, or lost if the job's failover is off, the job is disabled or retired, or it was
-        taken over `TAKE_OVERS_MOST` times before, each time from an instance that did not end in order.
+        taken over `TAKE_OVERS_MOST` times before, each time from an instance that did not end in order. What several
+        instances have died with waits for a moment, counted from its start, but from `not_after` at the latest.
         """
 
     def audit(self, instance: str, running: AbstractSet[int]) -> tuple[TakenBack, ...]:

@@ -211,8 +211,9 @@ class MemoryLedger:
         return len(ended)
 
     @transaction
-    def take_over(self) -> tuple[TakenBack, ...]:
-        return take_back(self.tables, lambda holder: not self._is_alive(holder.instance), self.clock(), died=True)
+    def take_over(self, *, not_after: datetime | None = None) -> tuple[TakenBack, ...]:
+        now = self._now(not_after)
+        return take_back(self.tables, lambda holder: not self._is_alive(holder.instance), now, died=True)
 
     @transaction
     def audit(self, instance: str, running: AbstractSet[int]) -> tuple[TakenBack, ...]:

@@ -121,8 +121,8 @@ class Node:
         if self._results.are_waiting() or self._results.collect() or not self._backlog:
             self._write()
         if self._watch():
-            self._report(self._ledger.take_over(), "taken over from")
             self._read_cursors()
+            self._report(self._ledger.take_over(not_after=self._agenda.latest()), "taken over from")
         self._confirm()
         if self._membership.may_start():
             self._open()

@@ -119,6 +119,16 @@ class RetryingSuite:
         stage.ledger.finish([failed(attempt, 60)], not_after=stage.at(61))
         assert len(stage.claim(stage.live())) == 1
 
+    def test_what_waits_after_several_deaths_waits_from_what_the_clock_may_be_at_the_latest(self, stage: Stage) -> None:
+        stage.run_all(stage.configure(), 30)
+        stage.ledger.die("a", by="z")
+        stage.ledger.take_over()
+        stage.enter_instances("b", "c")
+        stage.claim(stage.live(), by="b")
+        stage.ledger.die("b", by="z")
+        stage.ledger.take_over(not_after=stage.at(60))
+        assert len(stage.claim(stage.live(), by="c")) == 1
+
 
 def holder(stage: Stage) -> str:
     return stage.probe.executions(JOB)[0].instance or ""

@@ -1,6 +1,9 @@
 """What the database ledger makes of rows that contradict each other, as after a partial restore."""
 
+from datetime import timedelta
+
 import pytest
+from django.db.models import F
 
 from scheduling.database.ledger import DatabaseLedger
 from scheduling.database.registry import DatabaseRegistry
@@ -8,7 +11,7 @@ from scheduling.domain.errors import BrokenLedger
 from scheduling.domain.fire import ExecutionState, FireState
 from scheduling.models import Assignment, Execution, Fire, Item, Job, Leadership, Registration
 from scheduling.tests.ports.database_stage import database_stage
-from scheduling.tests.ports.stage import JOB, Stage, an_instance
+from scheduling.tests.ports.stage import JOB, Stage, an_instance, succeeded
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.mariadb]
 
@@ -66,6 +69,25 @@ def test_an_execution_in_no_known_state_is_left_alone_and_settles_as_failed(stag
     Execution.objects.update(live=None)
     stage.ledger.settle()
     assert [fire.state for fire in stage.probe.fires(JOB)] == [FireState.FAILED]
+
+
+def test_what_started_while_the_clock_was_ahead_does_not_wait_for_that_time_when_its_instance_dies(
+    stage: Stage,
+) -> None:
+    (attempt,) = stage.run_all(stage.configure(), 30)
+    Execution.objects.update(deaths=1, started_at=F("started_at") + timedelta(days=1))
+    stage.ledger.die("a", by="b")
+    assert [taken.execution for taken in stage.ledger.take_over()] == [attempt.execution]
+    assert Execution.objects.get().due_at < stage.now + timedelta(minutes=1)
+
+
+def test_a_result_of_what_does_not_run_although_it_holds_its_item_is_reported(stage: Stage) -> None:
+    (attempt,) = stage.run_all(stage.configure(), 30)
+    Execution.objects.update(state=ExecutionState.PENDING)
+    with pytest.raises(BrokenLedger, match="only 0 were running"):
+        stage.ledger.finish([succeeded(attempt)])
+    assert [row.state for row in stage.probe.executions(JOB)] == [ExecutionState.PENDING]
+    assert Item.objects.filter(execution_id=attempt.execution).exists()
 
 
 @pytest.mark.parametrize("document", [{}, [], {"host": 1}, "x"])

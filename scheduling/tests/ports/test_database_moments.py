@@ -8,7 +8,7 @@ import pytest
 
 from scheduling.database import finishing
 from scheduling.database.ledger import DatabaseLedger
-from scheduling.domain.fire import Attempt, ExecutionState, FireState, Reason, Verdict, settled_state
+from scheduling.domain.fire import Attempt, ExecutionState, FireState, Reason, Verdict
 from scheduling.domain.job import Misfire
 from scheduling.ports.ledger import TakenBack
 from scheduling.tests.ports.database_stage import at_the_lock_of_an_item, database_stage
@@ -47,6 +47,21 @@ class TestTakingOver:
         assert taken == []
         assert stage.ledger.take_over() == ()
 
+    def test_an_item_that_others_took_over_and_claimed_meanwhile_is_theirs(
+        self, stage: Stage, attempt: Attempt
+    ) -> None:
+        claimed: list[Attempt] = []
+        stage.enter_instances("c")
+
+        def take_over_and_claim() -> None:
+            ledger = DatabaseLedger()
+            assert len(ledger.take_over()) == 1
+            claimed.extend(ledger.claim(ledger.look([JOB]).executions, by="c", claim="meanwhile"))
+
+        with at_the_lock_of_an_item(before=take_over_and_claim):
+            assert stage.ledger.take_over() == ()
+        assert stage.ledger.finish([succeeded(claimed[0])]) == {attempt.execution: Verdict.WRITTEN}
+
     def test_a_result_that_comes_after_a_take_over_is_refused(self, stage: Stage, attempt: Attempt) -> None:
         with at_the_lock_of_an_item(before=take_over_into([])):
             assert stage.ledger.finish([succeeded(attempt)]) == {attempt.execution: Verdict.NO_LONGER_YOURS}
@@ -75,7 +90,7 @@ class TestClaimingMeanwhile:
 def test_two_that_have_read_the_same_fire_settle_it_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     (attempt,) = stage.run_all(stage.configure(), 30)
     stage.ledger.finish([succeeded(attempt)])
-    monkeypatch.setattr(finishing, "settled_state", together(settled_state))
+    monkeypatch.setattr(finishing, "lock_unsettled", together(finishing.lock_unsettled))
     assert sorted(stage.together(lambda ledger, fire: ledger.settle([fire]), [attempt.fire] * 2)) == [0, 1]
 
 

@@ -176,8 +176,8 @@ class WatchedLedger(MemoryLedger):
 
     # Instances
 
-    def take_over(self):
-        taken = super().take_over()
+    def take_over(self, *, not_after=None):
+        taken = super().take_over(not_after=not_after)
         for each in taken:
             self.history.note("ledger", "taken over", f"{each.job} item {each.item} from {each.instance}")
             self.accounts.check_taken(each, died=True)

@@ -28,7 +28,7 @@ def test_a_claim_without_compare_and_set_is_found(monkeypatch):
 
 
 def test_a_take_over_without_a_death_row_is_found(monkeypatch):
-    def take_over(self):
+    def take_over(self, *, not_after=None):
         self.world.ensemble.expire()
         gone = self.world.ensemble.sessions.keys()
         return take_back(self.tables, lambda holder: holder.instance not in gone, self.clock(), died=True)

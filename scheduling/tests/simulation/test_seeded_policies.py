@@ -100,7 +100,7 @@ def test_a_settling_without_a_sweep_is_found(monkeypatch):
 def test_a_take_over_of_what_was_seen_a_while_ago_is_found(monkeypatch):
     seen = deque(maxlen=3)
 
-    def take_over(self):
+    def take_over(self, *, not_after=None):
         seen.append([i for i in self.tables.items.values() if i.holder and not self._is_alive(i.holder.instance)])
         chosen = [item.holder for item in seen[0]]
         return memory_finishing.take_back(self.tables, lambda holder: holder in chosen, self.clock(), died=True)
