@@ -21,7 +21,9 @@ from scheduling.admin.job_form import JobForm
 from scheduling.admin.stopping import consequences
 from scheduling.database import configuration
 from scheduling.database.declarations import note_changed
+from scheduling.domain.errors import ClockAhead
 from scheduling.models import Fire, Job
+from scheduling.models.job import as_validation_error
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -145,7 +147,12 @@ class JobAdmin(JobActions, ModelAdmin):
     ) -> tuple[list[Any], dict[Any, int], set[str], list[str]]:
         rows = list(objs)
         said = [str(row) for row in rows]
-        return [*said, consequences([row.pk for row in rows])], {self.opts.verbose_name_plural: len(rows)}, set(), []
+        return (
+            [*said, consequences([row.pk for row in rows])],
+            {self.opts.verbose_name_plural: len(rows)},
+            set(),
+            _why_not_now(),
+        )
 
     @admin.display(description=_("enabled"))
     def enabled_shown(self, row: Job) -> str:
@@ -183,3 +190,12 @@ class JobAdmin(JobActions, ModelAdmin):
     @admin.display(description=_("Settings"))
     def differs(self, row: Job) -> str:
         return job_cells.differs(row)
+
+
+def _why_not_now() -> list[str]:
+    """Say why nothing can be retired now, in a list that is empty if it can."""
+    try:
+        configuration.check_clock()
+    except ClockAhead as error:
+        return as_validation_error(error).messages
+    return []

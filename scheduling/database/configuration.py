@@ -74,6 +74,7 @@ def save(row: Job) -> int:
 
 def retire(row: Job) -> None:
     """Hide the job and cancel what is pending or waiting; what runs ends."""
+    check_clock()
     row.enabled = False
     row.retired_at = database_now()
     _save(row, Reason.RETIRED)

@@ -1,7 +1,12 @@
 """Deleting a job retires it; adding one of its name takes it up again."""
 
-import pytest
+from datetime import timedelta
 
+import pytest
+from django.utils import timezone
+
+from scheduling.database import configuration
+from scheduling.domain.errors import ClockAhead
 from scheduling.models import Execution, Item, Job
 from scheduling.tests.admin.conftest import act, again, execution, fire, post, saved, url
 
@@ -56,6 +61,18 @@ def test_the_confirmation_says_what_happens_in_numbers(admin_client):
         assert "1 running execution goes on to its end." in text
         assert "1 pending or waiting execution is cancelled." in text
         assert "Retire" in text
+
+
+def test_nothing_is_retired_by_a_clock_that_is_far_ahead(admin_client, monkeypatch):
+    row = saved()
+    monkeypatch.setattr(configuration, "database_now", lambda: timezone.now() + timedelta(days=1))
+    alone = admin_client.post(url("job", "delete", row.pk), {"post": "yes"})
+    selected = act(admin_client, "delete_selected", row, post="yes")
+    for page in (alone, selected):
+        assert "86400 s ahead of this machine" in page.content.decode()
+    assert again(row).retired_at is None
+    with pytest.raises(ClockAhead):
+        configuration.retire(again(row))
 
 
 def test_several_jobs_are_retired_at_once(admin_client, django_capture_on_commit_callbacks):
