@@ -11,12 +11,14 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from scheduling.database import configuration
+from scheduling.database.clock import database_now
 from scheduling.database.declarations import note_changed
 from scheduling.database.transactions import transact
 from scheduling.domain.errors import LedgerUnavailable, SchedulingError, UnknownJob
+from scheduling.domain.fire import ExecutionState, FireState
 from scheduling.domain.job import NAME
 from scheduling.management.job_words import problem_of
-from scheduling.models import Cursor, Item, Job
+from scheduling.models import Cursor, Execution, Fire, Item, Job
 from scheduling.models.job import as_validation_error
 from scheduling.runtime.executor import storable
 
@@ -24,6 +26,9 @@ EXIT_USAGE = 2
 
 RESTORED_TOKENS = 1_000_000_000
 """An item that is attempted every second has fewer attempts in thirty years."""
+
+RESTORED_IDS = 1_000_000_000_000
+"""A thousand executions a second are fewer in thirty years."""
 
 
 def row_named(name: str) -> Job:
@@ -74,14 +79,28 @@ def _save_switched(row: Job, enabled: bool) -> None:
     configuration.save(row)
 
 
-def raise_tokens() -> int:
-    """Give every item a token beyond all that can have been handed out since the backup; return how many there are.
+def go_beyond() -> int:
+    """Hand out only tokens and ids that cannot have been handed out since the backup; return how many items there are.
 
-    Whatever ran before the restore is fenced then, and other systems that keep the largest token refuse nothing new.
+    Whatever ran before the restore is fenced then, other systems that keep the largest token refuse nothing new, and
+    the markers that `once` left in other databases are of no execution that is to come. Within one transaction.
     """
+    now = database_now()
+    _raise_ids(Fire(job_id=-1, fire_time=now, revision=0, total=0, state=FireState.SKIPPED, opened_at=now))
+    _raise_ids(Execution(fire_id=-1, job_id=-1, item=0, state=ExecutionState.CANCELLED, due_at=now))
     # In the order of ids, as everybody locks items.
     list(Item.objects.select_for_update().order_by("id").values_list("id"))
     return Item.objects.update(token=F("token") + RESTORED_TOKENS)
+
+
+def _raise_ids(row: Fire | Execution) -> None:
+    """Let ids of its table go on far beyond the next one, by a row that goes again: the counter stays where it was."""
+    row.save(force_insert=True)
+    next_id = row.pk
+    row.delete()
+    row.pk = next_id + RESTORED_IDS
+    row.save(force_insert=True)
+    row.delete()
 
 
 def refuse_invalid(row: Job) -> None:

@@ -10,7 +10,7 @@ from scheduling import job
 from scheduling.database import configuration
 from scheduling.database.ledger import DatabaseLedger
 from scheduling.management.tables import table, width
-from scheduling.models import Fire, Item, Job
+from scheduling.models import Execution, Fire, Item, Job
 from scheduling.runtime.handlers import HANDLERS
 from scheduling.tests.commanding import jobs, only_one_handler, refusal, save, squeezed, work
 
@@ -207,3 +207,16 @@ def test_after_a_restore_every_item_gets_a_token_beyond_all_that_were_handed_out
     assert f"{Item.objects.count()} items have larger tokens now: restart every runscheduler" in jobs("restored")
     tokens = Item.objects.filter(job__name__in=("first", "second")).order_by("job__name", "number")
     assert list(tokens.values_list("token", flat=True)) == [10**9] * 3 + [10**9 + 7]
+
+
+def test_after_a_restore_new_fires_and_executions_get_ids_beyond_all_that_were_handed_out():
+    row = save()
+
+    def ask(key):
+        fire = configuration.request(row, key=key, asked_by="somebody")
+        return fire, Execution.objects.get(fire=fire).pk
+
+    before, _restored, after, _again, later = ask(1), jobs("restored"), ask(2), jobs("restored"), ask(3)
+    for old, new in ((before, after), (after, later)):
+        assert all(one + 10**12 < other for one, other in zip(old, new, strict=True))
+    assert (Fire.objects.count(), Execution.objects.count()) == (3, 3)

@@ -18,7 +18,7 @@ from scheduling.database.transactions import transact
 from scheduling.domain.errors import InvalidJob, JobDisabled, SchedulingError, UnknownJob
 from scheduling.domain.fire import FireState
 from scheduling.management import job_words as words
-from scheduling.management.acts import EXIT_USAGE, in_words, raise_tokens, refuse_invalid, request, row_named, switch
+from scheduling.management.acts import EXIT_USAGE, go_beyond, in_words, refuse_invalid, request, row_named, switch
 from scheduling.management.tables import table
 from scheduling.management.waiting import wait_until_settled
 from scheduling.models import Execution, Fire, Job
@@ -61,7 +61,7 @@ class Command(BaseCommand):
         run = add("run", self._run, _("run a job now, beside its trigger"), _(EXIT_CODES_OF_RUN))
         enable = add("enable", self._enable, _("enable jobs"), _("All of these, or none if one cannot be."))
         disable = add("disable", self._disable, _("disable jobs"), _("What is pending is cancelled, what runs ends."))
-        add("restored", self._restored, _("after a restore of the database: give every item a larger token"))
+        add("restored", self._restored, _("after a restore of the database: go on with larger tokens and ids"))
         for command in (show, following, run):
             command.add_argument("name", metavar=_("NAME"))
         for command in (enable, disable):
@@ -151,7 +151,7 @@ class Command(BaseCommand):
             self.stdout.write((done if changed else already) % {"job": name})
 
     def _restored(self, options: dict[str, Any]) -> None:
-        count = transact(raise_tokens)
+        count = transact(go_beyond)
         message = ngettext(
             "%(count)d item has a larger token now: restart every runscheduler",
             "%(count)d items have larger tokens now: restart every runscheduler",

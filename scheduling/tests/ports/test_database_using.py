@@ -10,12 +10,15 @@ from typing import Any
 
 import pytest
 from django.contrib.contenttypes.models import ContentType
+from django.core.management.color import no_style
 from django.db import OperationalError, connection, connections
 from pytest_django import DjangoDbBlocker
 
+from scheduling.database.transactions import transact
 from scheduling.domain.errors import NoLongerYours
 from scheduling.domain.fire import Attempt
-from scheduling.models import Fence, Marker
+from scheduling.management.acts import go_beyond
+from scheduling.models import Execution, Fence, Fire, Item, Marker
 from scheduling.ports.ledger import Ledger
 from scheduling.tests.ports.database_stage import database_stage, meanwhile, on_thread
 from scheduling.tests.ports.stage import SECONDS, Stage, succeeded
@@ -142,6 +145,30 @@ def test_once_is_once_also_for_one_that_was_frozen_before_its_first_write(stage:
         with pytest.raises(NoLongerYours):
             stage.fence.once(attempt, "pay", partial(write, "twice"), using=OTHER)
     assert written() == {"by the newer"}
+
+
+def test_markers_that_a_restored_ledger_knows_nothing_of_are_of_no_other_execution(stage: Stage) -> None:
+    def pay_all(ago: float, by: str) -> list[Any]:
+        attempts = stage.run_all(stage.configure(sharding_total_count=5), ago, by=by)
+        return [stage.fence.once(attempt, "pay", lambda: "paid", using=OTHER) for attempt in attempts]
+
+    forget_fires()
+    assert pay_all(30, "a") == ["paid"] * 5
+    forget_fires()
+    transact(go_beyond)
+    assert pay_all(10, "b") == ["paid"] * 5
+
+
+def forget_fires() -> None:
+    """Let fires and executions be as in a backup that is older than all of them."""
+    Item.objects.update(execution_id=None, instance_id=None)
+    for model in (Fire, Execution):
+        model.objects.all().delete()
+        with connection.cursor() as cursor:
+            for statement in connection.ops.sequence_reset_by_name_sql(
+                no_style(), [{"table": model._meta.db_table, "column": "id"}]
+            ):
+                cursor.execute(statement)
 
 
 def test_an_error_undoes_what_was_written_and_leaves_neither_marker_nor_token(stage: Stage, attempt: Attempt) -> None:
