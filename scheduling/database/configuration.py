@@ -37,7 +37,7 @@ def locked(id: int) -> Job:
 
 
 def configure(job: domain.Job) -> int:
-    """Save the job given as a domain value; see `save`."""
+    """Save the job given as a domain value; see `save`. How long its fires are kept stays as it is in the row."""
     row = Job.objects.filter(name=job.name).first() or Job(name=job.name)
     row.handler = job.handler
     row.enabled = job.enabled

@@ -1,5 +1,6 @@
 """What the code declares, on its way into the rows."""
 
+from dataclasses import replace
 from unittest.mock import patch
 
 import pytest
@@ -8,6 +9,7 @@ from django.db import DEFAULT_DB_ALIAS
 from scheduling import job
 from scheduling.database import configuration
 from scheduling.database.declarations import after_migrate, sync
+from scheduling.database.ledger import DatabaseLedger
 from scheduling.models import Cursor, Item, Job
 from scheduling.runtime.handlers import HANDLERS
 
@@ -64,6 +66,15 @@ def test_a_changed_declaration_is_written_and_raises_the_revision():
     assert outcomes() == {"work": "updated: interval, trigger_kind, cron"}
     row = Job.objects.get()
     assert (row.trigger_kind, row.cron, row.interval, row.cursor.revision) == ("cron", "0 0 3 * * ?", None, 2)
+
+
+def test_how_long_fires_are_kept_is_written_as_declared_and_stays_when_the_rest_is_configured():
+    declare(keep_days=3, keep_fires=50)
+    sync()
+    (configured,) = DatabaseLedger().jobs()
+    configuration.configure(replace(configured, enabled=False))
+    row = Job.objects.get()
+    assert (row.keep_days, row.keep_fires, row.enabled) == (3, 50, False)
 
 
 def test_a_field_that_a_person_changed_is_left_alone_and_named():
