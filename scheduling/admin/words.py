@@ -38,7 +38,7 @@ def of_fire(fire: Fire, items: ItemCounts) -> SafeString:
 def of_execution(execution: Execution, ending: str) -> SafeString:
     """Say what became of the execution; `ending` is the end of its message."""
     zone = zone_named(execution.job.time_zone)
-    reason = execution.get_reason_display() if execution.reason else ""
+    reason = execution.why()
     match execution.state:
         case ExecutionState.RUNNING if execution.started_at:
             since = format_html(_("running since {time}"), time=short(execution.started_at, zone))

@@ -206,4 +206,4 @@ def _took(execution: Execution) -> str:
 
 def _message(execution: Execution) -> str:
     last_line = execution.message.strip().rpartition("\n")[2][-MESSAGE_COLUMNS:]
-    return last_line or (execution.get_reason_display() if execution.reason else "")
+    return last_line or execution.why()

@@ -5,10 +5,11 @@ Foreign keys have no constraint in the database, so that a lock on one table nev
 """
 
 from django.db import models
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from scheduling.domain.fire import ExecutionState, FireState, Reason
+from scheduling.domain.retry import TAKE_OVERS_MOST
 from scheduling.models.job import Job
 
 FIRE_STATES = {
@@ -37,7 +38,7 @@ REASONS = {
     Reason.EDITED.value: _("the job was edited"),
     Reason.DISABLED.value: _("the job was disabled"),
     Reason.RETIRED.value: _("the job was retired"),
-    Reason.TOO_OLD.value: _("too old to catch up"),
+    Reason.TOO_OLD.value: _("too many or too old to catch up"),
     Reason.COALESCED.value: _("coalesced into a later fire"),
     Reason.RAISED.value: _("the handler raised an exception"),
     Reason.BAD_RESULT.value: _("the handler returned what is not a text"),
@@ -168,6 +169,14 @@ class Execution(models.Model):
 
     def __str__(self) -> str:
         return gettext("%(job)s item %(item)s") % {"job": self.fire, "item": self.item}
+
+    def why(self) -> str:
+        """Say why it did not run, or failed; nothing if it has no reason."""
+        if self.reason == Reason.INSTANCE_DIED and self.deaths > TAKE_OVERS_MOST:
+            return ngettext(
+                "given up: %(count)s instance died of it", "given up: %(count)s instances died of it", self.deaths
+            ) % {"count": self.deaths}
+        return self.get_reason_display()
 
 
 class Fence(models.Model):

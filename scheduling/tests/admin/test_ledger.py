@@ -160,6 +160,11 @@ def test_the_rows_of_one_job_can_be_seen_alone(admin_client):
         ("skipped", {**NOBODY, "missed_count": 1101}, ["more than 1,100 fire times not run"]),
         ("skipped", {**NOBODY, "missed_count": 1}, ["1 fire time not run: nobody was up"]),
         ("skipped", {"reason": "still_ran"}, ["not run: the item still ran"]),
+        (
+            "skipped",
+            {**NOBODY, "reason": "too_old", "missed_count": 28},
+            ["28 fire times not run: too many or too old to catch up"],
+        ),
         ("coalesced", {**NOBODY, "missed_count": 11}, ["11 fire times coalesced into a later fire", "nobody was up"]),
         ("succeeded", {"kind": "manual", "asked_by": "zhang.wei"}, ["by hand, by zhang.wei"]),
         ("succeeded", {"opened_at": NOON + timedelta(seconds=48)}, ["is-late", "48 s"]),
@@ -232,6 +237,16 @@ def test_a_traceback_is_shown_whole_on_its_page_and_by_its_last_line_in_the_list
     page = admin_client.get(url("execution", "change", row.pk)).content.decode()
     assert "Traceback &lt;b&gt;" in page
     assert "<img src=x" not in listed + page
+
+
+def test_what_ended_too_many_instances_is_said_to_be_given_up(admin_client):
+    killer = execution(fire(saved()), "lost", reason="instance_died", deaths=6)
+    victim = execution(fire(saved("other")), "lost", reason="instance_died", deaths=1)
+    text = admin_client.get(url("execution", "changelist")).content.decode()
+    assert "not run: given up: 6 instances died of it" in text
+    assert "not run: its instance died" in text
+    for row, words in ((killer, "given up: 6 instances died of it"), (victim, "its instance died")):
+        assert words in admin_client.get(url("execution", "change", row.pk)).content.decode()
 
 
 def test_every_state_has_a_shape_a_word_and_a_tone(admin_client):
