@@ -1,13 +1,13 @@
 """The pages of jobs: the one place where people configure them."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
-from django.db import OperationalError, transaction
+from django.db import OperationalError, models, transaction
 from django.db.models import OuterRef, Subquery
-from django.forms import Form
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from scheduling.admin import job_cells
 from scheduling.admin.declared import differences
 from scheduling.admin.job_actions import JobActionForm, JobActions, unanswered
-from scheduling.admin.job_form import JobForm
+from scheduling.admin.job_form import JobForm, NumberField
 from scheduling.admin.stopping import consequences
 from scheduling.database import configuration
 from scheduling.database.declarations import note_changed
@@ -76,6 +76,13 @@ class JobAdmin(JobActions, ModelAdmin):
     search_fields = ("name", "description")
     sortable_by = ("name",)
     show_facets = admin.ShowFacets.NEVER
+    formfield_overrides: ClassVar[Any] = {
+        models.PositiveIntegerField: {
+            "form_class": NumberField,
+            "min_value": None,
+            "widget": forms.TextInput(attrs={"class": "vIntegerField", "inputmode": "numeric", "autocomplete": "off"}),
+        }
+    }
     radio_fields = {"trigger_kind": admin.HORIZONTAL, "misfire": admin.HORIZONTAL}
 
     class Media:
@@ -128,7 +135,7 @@ class JobAdmin(JobActions, ModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Job | None = None) -> tuple[str, ...]:
         return ("next_fires", "differs", *(("name",) if obj else ()))
 
-    def save_model(self, request: HttpRequest, obj: Job, form: Form, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: Job, form: forms.Form, change: bool) -> None:
         if change and not form.changed_data:
             return
         note_changed(obj, form.changed_data if change else [differing.field for differing in differences(obj)])

@@ -58,14 +58,29 @@ HELP = {
     "retries": gettext_lazy("How often an item is attempted again after it has failed, 0 to 100."),
     "retry_elsewhere": gettext_lazy("If another one knows the handler; off: where the item is."),
     "retry_delay": gettext_lazy("Before the first retry."),
-    "retry_delay_most": gettext_lazy("Doubled delays grow no further."),
+    "retry_delay_most": gettext_lazy("Doubled delays grow no further; it is no shorter than the first."),
     "keep_days": gettext_lazy("Settled fires are forgotten after so many days; empty: as those of all jobs."),
-    "keep_fires": gettext_lazy("Of its settled fires the latest so many are kept; empty: as of all jobs."),
+    "keep_fires": gettext_lazy(
+        "Of its settled fires the latest so many are kept, and all of the last hour; empty: as of all jobs."
+    ),
     "failover": gettext_lazy("Another instance runs what a dead one left unfinished; off: it is marked lost."),
 }
 
 OWN = "own"
 """What the choice of a strategy sends when its path is in the text field."""
+
+
+class NumberField(forms.IntegerField):
+    """A whole number; anything else that was typed is left to the domain, which names it and the limits.
+
+    Its widget is a text field: of one for numbers, browsers send nothing for what is none.
+    """
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            return super().to_python(value)
+        except ValidationError:
+            return value
 
 
 class ZoneInput(forms.TextInput):

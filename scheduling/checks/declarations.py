@@ -37,8 +37,12 @@ def _wrong_types(handler: Handler) -> dict[str, str]:
         field: _("%(value)r is of the wrong type: give %(type)s")
         % {"value": getattr(handler, field), "type": getattr(type, "__name__", type)}
         for field, type in expected.items()
-        if not isinstance(getattr(handler, field), type)
+        if not _is_of(type, getattr(handler, field))
     }
+
+
+def _is_of(type: Any, value: object) -> bool:
+    return isinstance(value, type) and (type is bool or not isinstance(value, bool))
 
 
 def _wrong_values(handler: Handler) -> dict[str, str]:

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from scheduling.domain.errors import InvalidJob
 from scheduling.domain.errors import gettext_noop as _
+from scheduling.domain.numbers import check_number
 from scheduling.domain.retry import MOST_SECONDS, Retry
 from scheduling.domain.trigger import Trigger
 
@@ -83,28 +84,23 @@ def check_name(name: str) -> None:
 
 def check_sharding_total_count(count: int) -> None:
     """Raise `InvalidJob` unless a job can be cut into `count` sharding items."""
-    if not 1 <= count <= MAX_SHARDING_TOTAL_COUNT:
-        raise InvalidJob(
-            _("sharding total count %(count)s is outside 1-%(most)s"), count=count, most=MAX_SHARDING_TOTAL_COUNT
-        )
+    check_number(count, 1, MAX_SHARDING_TOTAL_COUNT)
 
 
 def check_fire_all_most(count: int) -> None:
     """Raise `InvalidJob` unless a job can catch up with that many fire times."""
-    if not 1 <= count <= FIRE_ALL_LIMIT:
-        raise InvalidJob(_("%(count)s fire times are outside 1-%(most)s"), count=count, most=FIRE_ALL_LIMIT)
+    check_number(count, 1, FIRE_ALL_LIMIT)
 
 
 def check_fire_all_age(seconds: int) -> None:
     """Raise `InvalidJob` unless a job can catch up with fire times so old."""
-    if not 1 <= seconds <= FIRE_ALL_OLDEST:
-        raise InvalidJob(_("%(count)s seconds are outside 1-%(most)s"), count=seconds, most=FIRE_ALL_OLDEST)
+    check_number(seconds, 1, FIRE_ALL_OLDEST)
 
 
 def check_timeout(seconds: int | None) -> None:
     """Raise `InvalidJob` unless an attempt can end after so long; None is never."""
-    if seconds is not None and not 1 <= seconds <= MOST_SECONDS:
-        raise InvalidJob(_("%(count)s seconds are outside 1-%(most)s"), count=seconds, most=MOST_SECONDS)
+    if seconds is not None:
+        check_number(seconds, 1, MOST_SECONDS)
 
 
 def check_on_timeout(on_timeout: str, isolation: str) -> None:

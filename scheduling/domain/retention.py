@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from scheduling.domain.errors import InvalidJob
-from scheduling.domain.errors import gettext_noop as _
+from scheduling.domain.numbers import check_number
 
 KEEP_DAYS = 7
 KEEP_FIRES = 100_000
@@ -42,11 +41,11 @@ class Keep:
 
 def check_keep_days(days: int | None) -> None:
     """Raise `InvalidJob` unless fires can be kept for so many days; None is as long as those of all jobs."""
-    if days is not None and not 1 <= days <= KEEP_DAYS_MOST:
-        raise InvalidJob(_("%(count)s days are outside 1-%(most)s"), count=days, most=KEEP_DAYS_MOST)
+    if days is not None:
+        check_number(days, 1, KEEP_DAYS_MOST)
 
 
 def check_keep_fires(count: int | None) -> None:
     """Raise `InvalidJob` unless so many fires can be kept; None is as many as of all jobs."""
-    if count is not None and not 1 <= count <= KEEP_FIRES_MOST:
-        raise InvalidJob(_("%(count)s fires are outside 1-%(most)s"), count=count, most=KEEP_FIRES_MOST)
+    if count is not None:
+        check_number(count, 1, KEEP_FIRES_MOST)

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from scheduling.domain.errors import InvalidJob
 from scheduling.domain.errors import gettext_noop as _
+from scheduling.domain.numbers import check_number
 
 MOST_RETRIES = 100
 MOST_SECONDS = 7 * 86_400
@@ -61,14 +62,23 @@ def delay_after_deaths(deaths: int, chance: float) -> timedelta:
 
 def check_retries(count: int) -> None:
     """Raise `InvalidJob` unless an execution can be attempted again so often."""
-    if not 0 <= count <= MOST_RETRIES:
-        raise InvalidJob(_("%(count)s retries are outside 0-%(most)s"), count=count, most=MOST_RETRIES)
+    check_number(count, 0, MOST_RETRIES)
 
 
 def check_delay(seconds: int) -> None:
     """Raise `InvalidJob` unless a retry can wait for so long."""
-    if not 0 <= seconds <= MOST_SECONDS:
-        raise InvalidJob(_("%(count)s seconds are outside 0-%(most)s"), count=seconds, most=MOST_SECONDS)
+    check_number(seconds, 0, MOST_SECONDS)
+
+
+def check_longest_delay(seconds: int, delay: int, backoff: str) -> None:
+    """Raise `InvalidJob` unless doubled delays can begin with `delay` and grow no further than `seconds`."""
+    check_delay(seconds)
+    if backoff == Backoff.EXPONENTIAL and seconds < delay:
+        raise InvalidJob(
+            _("%(seconds)s s are shorter than the retry delay, %(delay)s s: make this longer or the delay shorter"),
+            seconds=seconds,
+            delay=delay,
+        )
 
 
 def retried_by(failed_on: str, owner: str | None, able: Iterable[str]) -> str | None:

@@ -13,6 +13,7 @@ from scheduling.domain.cron_advice import excerpt
 from scheduling.domain.daylight import SECOND, Rule, find_zone, next_fixed, next_interval, next_quartz
 from scheduling.domain.errors import InvalidJob, UnknownTimeZone
 from scheduling.domain.errors import gettext_noop as _
+from scheduling.domain.numbers import check_number
 
 YEARS_AHEAD = 100
 EARLIEST = datetime(1969, 12, 1, tzinfo=UTC)
@@ -57,19 +58,14 @@ class CronTrigger:
 class IntervalTrigger:
     """Fires every `seconds`, counted from `anchor` (which is not a fire time) at a fixed rate.
 
-    At most 366 days; the anchor's microseconds are dropped. Raises `InvalidJob`.
+    The anchor's microseconds are dropped. Raises `InvalidJob`.
     """
 
     seconds: int
     anchor: datetime
 
     def __post_init__(self) -> None:
-        if type(self.seconds) is not int or not 1 <= self.seconds <= LONGEST_INTERVAL:
-            raise InvalidJob(
-                _("an interval of %(value)s seconds is outside 1-%(high)d (366 days)"),
-                value=excerpt(str(self.seconds)),
-                high=LONGEST_INTERVAL,
-            )
+        check_number(self.seconds, 1, LONGEST_INTERVAL)
         object.__setattr__(self, "anchor", _utc(self.anchor).replace(microsecond=0))
 
     def next(self, after: datetime) -> datetime | None:
@@ -105,6 +101,12 @@ class ManualTrigger:
     def next(self, after: datetime) -> datetime | None:
         """Return None: only people ask for a fire."""
         return None
+
+
+def check_interval(seconds: int | None) -> None:
+    """Raise `InvalidJob` unless a job can fire every so many seconds, at most 366 days; None is another trigger's."""
+    if seconds is not None:
+        check_number(seconds, 1, LONGEST_INTERVAL)
 
 
 def next_fire_times(expression: str, time_zone: str, after: datetime, count: int, dst: str = "once") -> list[datetime]:

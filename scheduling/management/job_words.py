@@ -12,8 +12,10 @@ from scheduling.database.declarations import declared_fields
 from scheduling.database.pruning import overall
 from scheduling.domain.daylight import find_zone
 from scheduling.domain.errors import UnknownTimeZone
+from scheduling.domain.job import Misfire
 from scheduling.domain.misfire import COUNTED_AT_MOST
 from scheduling.domain.retention import Keep
+from scheduling.domain.retry import Backoff
 from scheduling.domain.trigger import fire_times_between
 from scheduling.models import Cursor, Execution, Fire, Job
 from scheduling.models.job import TriggerKind
@@ -92,7 +94,7 @@ def in_zone(time: datetime, zone: ZoneInfo) -> str:
 
 def in_utc(time: datetime | None) -> str:
     """Write a time in UTC."""
-    return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if time else NOTHING
+    return time.astimezone(UTC).isoformat(" ", "seconds").removesuffix("+00:00") if time else NOTHING
 
 
 def configuration_of(row: Job) -> Facts:
@@ -107,7 +109,7 @@ def configuration_of(row: Job) -> Facts:
         (_("sharding total count"), str(row.sharding_total_count)),
         (_("item parameters"), ", ".join(row.item_parameters.split("\n")) or NOTHING),
         (_("sharding strategy"), row.get_strategy_display()),
-        (_("misfire policy"), row.get_misfire_display()),
+        (_("misfire policy"), _misfire_of(row)),
         (_("failover"), _("yes") if row.failover else _("no")),
         (_("retries"), _retries_of(row)),
         (_("isolation"), row.get_isolation_display()),
@@ -116,11 +118,24 @@ def configuration_of(row: Job) -> Facts:
     ]
 
 
+def _misfire_of(row: Job) -> str:
+    policy = row.get_misfire_display()
+    if row.misfire != Misfire.FIRE_ALL:
+        return policy
+    return _("%(policy)s: at most %(count)s, none older than %(seconds)s s") % {
+        "policy": policy,
+        "count": row.fire_all_most,
+        "seconds": row.fire_all_age,
+    }
+
+
 def _retries_of(row: Job) -> str:
     if not row.retries:
         return _("none")
     where = _("on another instance") if row.retry_elsewhere else _("where the item is")
     delay = _("%(seconds)s s, %(backoff)s") % {"seconds": row.retry_delay, "backoff": row.get_retry_backoff_display()}
+    if row.retry_backoff == Backoff.EXPONENTIAL:
+        delay += _(", up to %(seconds)s s") % {"seconds": row.retry_delay_most}
     return f"{row.retries}, {where}; {delay}"
 
 
@@ -134,7 +149,7 @@ def kept(row: Job) -> str:
     """Say how long the job's settled fires are kept."""
     keep = Keep(days=row.keep_days, fires=row.keep_fires).or_else(overall())
     days = ngettext("for %(count)d day", "for %(count)d days", keep.days or 0) % {"count": keep.days or 0}
-    fires = _("at most %(count)d") % {"count": keep.most()}
+    fires = _("at most %(count)d and those of the last hour") % {"count": keep.most()}
     return f"{days}, {fires}"
 
 
@@ -154,11 +169,24 @@ def _differences(row: Job) -> list[str]:
         return [_("no code declares this job")]
     declared = declared_fields(HANDLERS[row.name])
     return [
-        _("%(field)s is %(here)r, in the code %(there)r")
-        % {"field": field, "here": getattr(row, field), "there": value}
+        _("%(field)s is %(here)s, in the code %(there)s")
+        % {"field": field, "here": _as_read(field, getattr(row, field)), "there": _as_read(field, value)}
         for field, value in declared.items()
         if getattr(row, field) != value
     ]
+
+
+def _as_read(field: str, value: object) -> str:
+    choices: dict[object, object] = dict(getattr(Job._meta.get_field(field), "flatchoices", ()))
+    match value:
+        case bool():
+            return _("yes") if value else _("no")
+        case datetime():
+            return in_zone(value, ZoneInfo("UTC"))
+        case None | "":
+            return NOTHING
+        case _:
+            return ", ".join(str(choices.get(value, value)).split("\n"))
 
 
 def fires_table(fires: Iterable[Fire]) -> list[list[str]]:

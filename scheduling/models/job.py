@@ -1,6 +1,6 @@
 """The job as people configure it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 
 from django.conf import settings
@@ -13,9 +13,9 @@ from scheduling.domain import job as domain
 from scheduling.domain.daylight import find_zone
 from scheduling.domain.errors import InvalidCronExpression, InvalidJob, SchedulingError, UnknownTimeZone
 from scheduling.domain.retention import check_keep_days, check_keep_fires
-from scheduling.domain.retry import Backoff, Retry, check_delay, check_retries
+from scheduling.domain.retry import Backoff, Retry, check_delay, check_longest_delay, check_retries
 from scheduling.domain.strategies import strategy_named
-from scheduling.domain.trigger import CronTrigger, DateTrigger, IntervalTrigger, ManualTrigger, Trigger
+from scheduling.domain.trigger import CronTrigger, DateTrigger, IntervalTrigger, ManualTrigger, Trigger, check_interval
 from scheduling.models.strategy import STRATEGIES, StrategyField
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -122,6 +122,11 @@ class Job(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def clean_fields(self, exclude: Collection[str] | None = None) -> None:
+        """Check what `clean` leaves to Django; of numbers the domain knows the limits."""
+        numbers = {field.name for field in self._meta.get_fields() if isinstance(field, models.IntegerField)}
+        super().clean_fields(numbers.union(exclude or ()))
+
     def clean(self) -> None:
         """Check every field against the domain's rules; an error names the value and the way out."""
         errors: dict[str, ValidationError] = {}
@@ -145,7 +150,7 @@ class Job(models.Model):
             case TriggerKind.CRON:
                 return CronTrigger(expression=self.cron, time_zone=self.time_zone, dst=self.dst)
             case TriggerKind.INTERVAL:
-                return IntervalTrigger(seconds=self.interval or 0, anchor=anchor)
+                return IntervalTrigger(seconds=self._seconds(), anchor=anchor)
             case TriggerKind.DATE:
                 return DateTrigger(at=self._date())
             case _:
@@ -202,10 +207,16 @@ class Job(models.Model):
             raise InvalidJob(gettext_noop("give the date at which the job fires"))
         return self.at
 
+    def _seconds(self) -> int:
+        if self.interval is None:
+            raise InvalidJob(gettext_noop("give the interval: a whole number of seconds"))
+        return self.interval
+
     def _checks(self) -> dict[str, Callable[[], object]]:
         return {
             "name": lambda: domain.check_name(self.name),
             "time_zone": lambda: find_zone(self.time_zone),
+            "interval": lambda: check_interval(self.interval),
             TRIGGER_FIELDS.get(self.trigger_kind, "trigger_kind"): self.trigger,
             "sharding_total_count": lambda: domain.check_sharding_total_count(self.sharding_total_count),
             "item_parameters": self.parsed_parameters,
@@ -214,7 +225,9 @@ class Job(models.Model):
             "fire_all_age": lambda: domain.check_fire_all_age(self.fire_all_age),
             "retries": lambda: check_retries(self.retries),
             "retry_delay": lambda: check_delay(self.retry_delay),
-            "retry_delay_most": lambda: check_delay(self.retry_delay_most),
+            "retry_delay_most": lambda: check_longest_delay(
+                self.retry_delay_most, self.retry_delay, self.retry_backoff
+            ),
             "timeout": lambda: domain.check_timeout(self.timeout),
             "on_timeout": lambda: domain.check_on_timeout(self.on_timeout, self.isolation),
             "keep_days": lambda: check_keep_days(self.keep_days),

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError
 from django.utils import translation
 
@@ -82,8 +83,40 @@ def test_a_job_is_shown_with_its_configuration_its_differences_and_its_last_fire
     assert facts["item parameters"] == "0=a,1=b"
     assert facts["misfire policy"] == "Fire once"
     assert facts["revision"] == "2"
-    assert facts["differs from the code"] == "enabled is False, in the code True"
+    assert facts["differs from the code"] == "enabled is no, in the code yes"
     assert "the job was disabled" in facts[str(Fire.objects.get().id)]
+
+
+def facts_of(name="work"):
+    return {label: value.strip() for label, value in lines_of(jobs("show", name)).items()}
+
+
+def test_what_limits_a_policy_is_shown_beside_it():
+    delays = {"retry_delay": 20, "retry_delay_most": 60, "retry_backoff": "exponential"}
+    save(misfire="fire_all", fire_all_most=5, fire_all_age=60, retries=3, keep_fires=10, keep_days=2, **delays)
+    facts = facts_of()
+    assert facts["misfire policy"] == "Fire all: at most 5, none older than 60 s"
+    assert facts["retries"] == "3, on another instance; 20 s, doubled each time, up to 60 s"
+    assert facts["settled fires are kept"] == "for 2 days, at most 10 and those of the last hour"
+
+
+@pytest.mark.parametrize(
+    ("fields", "difference"),
+    [
+        ({"at": datetime(9999, 12, 31, 23, tzinfo=UTC)}, "at is 9999-12-31 23:00:00+00:00, in the code –"),
+        ({"trigger_kind": "date"}, "trigger_kind is one date, in the code only when somebody asks"),
+        ({"timeout": 5}, "timeout is 5, in the code –"),
+        ({"item_parameters": "0=a\n1=b"}, "item_parameters is 0=a, 1=b, in the code –"),
+    ],
+)
+def test_what_differs_from_the_code_is_written_for_people(fields, difference):
+    save(**{"time_zone": settings.TIME_ZONE, **fields})
+    assert facts_of()["differs from the code"] == difference
+
+
+def test_a_date_of_the_first_year_has_four_digits_of_it():
+    save(trigger_kind="date", at=datetime(1, 1, 1, tzinfo=UTC))
+    assert facts_of()["trigger"] == "0001-01-01 00:00:00"
 
 
 def test_next_fire_times_are_shown_in_the_zone_of_the_job_and_in_utc():

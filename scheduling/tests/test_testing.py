@@ -107,7 +107,7 @@ def test_a_later_attempt_has_a_larger_token():
     [
         ({"item": 2, "total": 2}, "item 2 is outside 0-1"),
         ({"item": -1}, "item -1 is outside 0-0"),
-        ({"total": 0}, "sharding total count 0 is outside 1-10000"),
+        ({"total": 0}, "0 is not a whole number from 1 to 10000"),
         ({"attempt": 0}, "attempt 0"),
         ({"fire_time": datetime(2026, 1, 1)}, "2026-01-01T00:00:00 has no time zone"),
     ],

@@ -64,15 +64,15 @@ def test_the_field_a_cron_message_names_is_translated(admin_client):
 @pytest.mark.parametrize(
     ("typed", "named"),
     [
-        ({"sharding_total_count": 0}, "0 is outside 1-10000"),
-        ({"sharding_total_count": 0, "item_parameters": "0=a"}, "0 is outside 1-10000"),
-        ({"sharding_total_count": 100_000}, "100000 is outside 1-10000"),
+        ({"sharding_total_count": 0}, "0 is not a whole number from 1 to 10000"),
+        ({"sharding_total_count": 0, "item_parameters": "0=a"}, "0 is not a whole number from 1 to 10000"),
+        ({"sharding_total_count": 100_000}, "100000 is not a whole number from 1 to 10000"),
         ({"item_parameters": "2=c"}, "'2=c' is for an item outside 0-0"),
         ({"item_parameters": "bachelor"}, "'bachelor' is not written item=parameter"),
         ({"time_zone": "Asia/Peking"}, "'Asia/Peking' is not an IANA time zone"),
         ({"time_zone": "../../etc/passwd"}, "is not an IANA time zone"),
         ({"handler": "nobody"}, "no code declares the handler 'nobody'"),
-        ({"trigger_kind": "interval", "interval": 0}, "an interval of 0 seconds is outside"),
+        ({"trigger_kind": "interval", "interval": 0}, "0 is not a whole number from 1 to 31622400"),
         ({"trigger_kind": "interval", "interval": 60, "time_zone": "Mars"}, "'Mars' is not an IANA time zone"),
         ({"trigger_kind": "date"}, "give the date"),
         ({"trigger_kind": "sometimes"}, "sometimes"),
@@ -82,16 +82,16 @@ def test_the_field_a_cron_message_names_is_translated(admin_client):
         ({"strategy": "own", "strategy_path": "nowhere.mine"}, "'nowhere.mine' can't be imported"),
         ({"strategy": "own", "strategy_path": "a." * 100 + "b"}, "200 characters"),
         ({"misfire": "wild"}, "wild"),
-        ({"retries": 101}, "101 retries are outside 0-100"),
-        ({"retries": "often"}, "whole number"),
-        ({"retry_delay": 10**6}, "1000000 seconds are outside 0-604800"),
-        ({"retry_delay_most": 10**6}, "1000000 seconds are outside 0-604800"),
+        ({"retries": 101}, "101 is not a whole number from 0 to 100"),
+        ({"retries": "often"}, "'often' is not a whole number from 0 to 100"),
+        ({"retry_delay": 10**6}, "1000000 is not a whole number from 0 to 604800"),
+        ({"retry_delay_most": 10**6}, "1000000 is not a whole number from 0 to 604800"),
         ({"retry_backoff": "wild"}, "wild"),
-        ({"timeout": 0}, "0 seconds are outside 1-604800"),
+        ({"timeout": 0}, "0 is not a whole number from 1 to 604800"),
         ({"timeout": 5, "on_timeout": "kill"}, "a thread cannot be killed"),
         ({"isolation": "jail"}, "jail"),
-        ({"fire_all_most": 0}, "0 fire times are outside 1-1000"),
-        ({"fire_all_age": 10**9}, "1000000000 seconds are outside 1-31622400"),
+        ({"fire_all_most": 0}, "0 is not a whole number from 1 to 1000"),
+        ({"fire_all_age": 10**9}, "1000000000 is not a whole number from 1 to 31622400"),
         ({"cron": ""}, "is missing"),
         ({"cron": "0 0 3 * * ？"}, "write 0 0 3 * * ?"),
         ({"cron": "0 " * 200}, "255 characters"),
@@ -103,6 +103,49 @@ def test_what_cannot_be_meant_is_refused_by_its_value(admin_client, typed, named
     assert response.status_code == 200
     assert named in errors_of(response)
     assert again(row).cursor.revision == row.cursor.revision
+
+
+NUMBERS = {
+    "interval": "1 to 31622400",
+    "sharding_total_count": "1 to 10000",
+    "fire_all_most": "1 to 1000",
+    "fire_all_age": "1 to 31622400",
+    "timeout": "1 to 604800",
+    "retries": "0 to 100",
+    "retry_delay": "0 to 604800",
+    "retry_delay_most": "0 to 604800",
+    "keep_days": "1 to 3660",
+    "keep_fires": "1 to 10000000",
+}
+
+
+@pytest.mark.parametrize("kind", ["cron", "interval"])
+@pytest.mark.parametrize("typed", ["abc", "1.5", "-1", "9" * 400, "9" * 5_000])
+def test_a_number_that_cannot_be_meant_is_refused_once_by_its_value_and_the_limits(admin_client, typed, kind):
+    fields = {"interval": 60, "trigger_kind": kind}
+    page = post(admin_client, url("job", "change", saved().pk), **fields | dict.fromkeys(NUMBERS, typed))
+    errors = page.context["adminform"].form.errors
+    assert errors.keys() == NUMBERS.keys()
+    for field, limits in NUMBERS.items():
+        (error,) = errors[field]
+        shown, _, of = error.partition(" is not a whole number from ")
+        assert (of, len(shown) <= 40) == (limits, True)
+        assert shown.strip("'").startswith(typed[:20])
+        assert page.context["adminform"].form[field].value() == typed
+
+
+def test_an_interval_that_was_not_given_is_asked_for(admin_client):
+    page = post(admin_client, url("job", "change", saved().pk), trigger_kind="interval", interval="")
+    assert errors_of(page) == "give the interval: a whole number of seconds"
+
+
+def test_doubled_delays_begin_no_longer_than_they_may_grow(admin_client):
+    row = saved()
+    delays = {"retry_delay": 20, "retry_delay_most": 5}
+    page = post(admin_client, url("job", "change", row.pk), retry_backoff="exponential", **delays)
+    assert errors_of(page).startswith("5 s are shorter than the retry delay, 20 s: ")
+    post(admin_client, url("job", "change", row.pk), retry_backoff="fixed", **delays)
+    assert again(row).retry_delay_most == 5
 
 
 @pytest.mark.parametrize("name", ["Nightly", "a b", "a/b", "ä", "-a", "a" * 101])
@@ -253,10 +296,10 @@ def test_how_long_fires_are_kept_is_edited_and_empty_is_as_of_all_jobs(admin_cli
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ({"keep_days": "0"}, "0 days are outside 1-3660"),
-        ({"keep_days": "4000"}, "4000 days are outside 1-3660"),
-        ({"keep_fires": "0"}, "0 fires are outside 1-10000000"),
-        ({"keep_fires": "99999999"}, "99999999 fires are outside 1-10000000"),
+        ({"keep_days": "0"}, "0 is not a whole number from 1 to 3660"),
+        ({"keep_days": "4000"}, "4000 is not a whole number from 1 to 3660"),
+        ({"keep_fires": "0"}, "0 is not a whole number from 1 to 10000000"),
+        ({"keep_fires": "99999999"}, "99999999 is not a whole number from 1 to 10000000"),
     ],
 )
 def test_what_cannot_be_kept_is_refused_with_what_can(admin_client, typed, said):

@@ -40,7 +40,7 @@ def test_item_parameters_are_read_as_they_were_written(parameters):
 
 @pytest.mark.parametrize("count", [0, 100_000, -1])
 def test_a_sharding_total_count_out_of_range_is_named(count):
-    with pytest.raises(InvalidJob, match=f"{count} is outside 1-10000"):
+    with pytest.raises(InvalidJob, match=f"{count} is not a whole number from 1 to 10000"):
         check_sharding_total_count(count)
 
 

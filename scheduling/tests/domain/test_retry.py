@@ -7,7 +7,15 @@ from scheduling.domain.errors import InvalidJob
 from scheduling.domain.fire import ExecutionState, LiveExecution
 from scheduling.domain.instance import Instance
 from scheduling.domain.job import Job
-from scheduling.domain.retry import Backoff, Retry, check_delay, check_retries, delay_after_deaths, retried_by
+from scheduling.domain.retry import (
+    Backoff,
+    Retry,
+    check_delay,
+    check_longest_delay,
+    check_retries,
+    delay_after_deaths,
+    retried_by,
+)
 from scheduling.domain.trigger import ManualTrigger
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -47,6 +55,19 @@ def test_other_numbers_of_retries_are_refused(count):
 def test_other_delays_are_refused(seconds):
     with pytest.raises(InvalidJob, match=str(seconds)):
         check_delay(seconds)
+
+
+def test_a_longest_delay_below_a_delay_that_doubles_is_refused():
+    with pytest.raises(InvalidJob, match="5 s are shorter than the retry delay, 20 s"):
+        check_longest_delay(5, 20, Backoff.EXPONENTIAL)
+    check_longest_delay(20, 20, Backoff.EXPONENTIAL)
+    check_longest_delay(5, 20, Backoff.FIXED)
+
+
+@pytest.mark.parametrize("number", [True, 1.5, "1", None])
+def test_what_is_no_whole_number_is_refused(number):
+    with pytest.raises(InvalidJob, match="is not a whole number from 0 to 100"):
+        check_retries(number)
 
 
 @pytest.mark.parametrize(
