@@ -7,6 +7,8 @@ import pytest
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection, transaction
+from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
 from logins import engine, records
@@ -129,6 +131,21 @@ def test_expired_sessions_are_pruned(capsys):
     live = login()
     assert said(capsys, "prune") == "1 expired session deleted.\n"
     assert is_live(live)
+
+
+def test_only_where_tables_are_missing_migrate_is_named():
+    def without(execute, sql, *rest):
+        if "logins_" in sql:
+            raise OperationalError("no such table: logins_session")
+        return execute(sql, *rest)
+
+    with transaction.atomic(), connection.execute_wrapper(without):
+        with pytest.raises(CommandError, match=r"^the database gives no answer: no such table: logins_session$"):
+            call_command("sessions", "list")
+        MigrationRecorder.Migration.objects.filter(app="logins").delete()
+        with pytest.raises(CommandError, match=r"^1 migrations are not applied: run `manage.py migrate` first$"):
+            call_command("sessions", "list")
+        transaction.set_rollback(True)
 
 
 def test_without_redis_the_state_says_so(capsys):

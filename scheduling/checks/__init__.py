@@ -1,7 +1,7 @@
 """System checks: what is wrong with the settings, the declarations or the rows is said before anything runs."""
 
 from scheduling.checks.declarations import check_declarations, declaration_problems, row_problems
-from scheduling.checks.ledger import check_ledger, connection_limit_warnings, connection_warnings
+from scheduling.checks.ledger import check_ledger, connection_limit_warnings, connection_warnings, rowless_warnings
 from scheduling.checks.settings import (
     DATABASE_URL,
     SQLITE_OPTIONS,
@@ -24,4 +24,5 @@ __all__ = [
     "declaration_problems",
     "registry_url",
     "row_problems",
+    "rowless_warnings",
 ]

@@ -31,7 +31,12 @@ def check_ledger(*, databases: Sequence[str] | None = None, **_options: Any) -> 
     """Check the rows of the jobs, and whether the database allows as many connections as the instances need."""
     if DEFAULT_DB_ALIAS not in (databases or ()):
         return []
-    return [*_answered(_row_warnings), *_answered(_live_connection_warnings)]
+    return [*rowless_warnings(), *_answered(_row_warnings), *_answered(_live_connection_warnings)]
+
+
+def rowless_warnings() -> list[CheckMessage]:
+    """Return a warning that names the declared jobs of which the database has no row."""
+    return _answered(_rowless)
 
 
 def connection_limit_warnings(workers: int, instances: int) -> list[CheckMessage]:
@@ -50,6 +55,20 @@ def _answered(check: Callable[[], list[CheckMessage]]) -> list[CheckMessage]:
 def _row_warnings() -> list[CheckMessage]:
     rows = Job.objects.filter(retired_at__isnull=True)
     return [warning for row in rows for warning in (*_unknown_handler(row), *_invalid_row(row))]
+
+
+def _rowless() -> list[CheckMessage]:
+    names = sorted(HANDLERS.keys() - Job.objects.values_list("name", flat=True))
+    if not names:
+        return []
+    return [
+        Warning(
+            _("the code declares jobs of which the database has no row, so that they do not run: %(jobs)s")
+            % {"jobs": ", ".join(names)},
+            hint=_("Run `manage.py jobs sync`, or `migrate`."),
+            id="scheduling.W024",
+        )
+    ]
 
 
 def _unknown_handler(row: Job) -> Iterator[CheckMessage]:

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 from django.core.management.base import CommandError
+from django.db import DatabaseError, connection
 from django.db.models import F
 from django.utils.translation import gettext as _
 
 from scheduling.database import configuration
 from scheduling.database.clock import database_now
 from scheduling.database.declarations import note_changed
-from scheduling.database.transactions import transact
+from scheduling.database.transactions import is_locked, transact
 from scheduling.domain.errors import LedgerUnavailable, SchedulingError, UnknownJob
 from scheduling.domain.fire import ExecutionState, FireState
 from scheduling.domain.job import NAME
@@ -21,6 +22,7 @@ from scheduling.management.job_words import problem_of
 from scheduling.models import Cursor, Execution, Fire, Item, Job
 from scheduling.models.job import as_validation_error
 from scheduling.runtime.executor import storable
+from scheduling.runtime.handlers import HANDLERS
 
 EXIT_USAGE = 2
 
@@ -40,7 +42,15 @@ def row_named(name: str) -> Job:
         names = Job.objects.filter(retired_at__isnull=True).values_list("name", flat=True)
         near = get_close_matches(name.lower(), names)
         meant = _("; did you mean %(names)s?") % {"names": ", ".join(near)} if near else ""
-        raise CommandError(in_words(UnknownJob(name)) + meant, returncode=EXIT_USAGE) from error
+        raise CommandError(_unknown(name) + meant, returncode=EXIT_USAGE) from error
+
+
+def _unknown(name: str) -> str:
+    if name not in HANDLERS or Job.objects.filter(name=name).exists():  # retired: no `jobs sync` brings it back
+        return in_words(UnknownJob(name))
+    return _("the code declares %(name)s, but there is no such job yet: `manage.py jobs sync` adds it") % {
+        "name": repr(name)
+    }
 
 
 def request(row: Job) -> int:
@@ -52,7 +62,9 @@ def request(row: Job) -> int:
 
     try:
         return ask()
-    except LedgerUnavailable:
+    except LedgerUnavailable as error:
+        if isinstance(error.__cause__, DatabaseError) and is_locked(error.__cause__, connection):
+            raise  # it did not happen, and has waited for long enough
         # The same key is the same fire, whether the first answer was lost or the question.
         return ask()
 

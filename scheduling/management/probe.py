@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from scheduling.database.snapshot import Seen, read_snapshot
 from scheduling.domain.instance import Holding, InstanceState
 from scheduling.domain.instance import Instance as RunningInstance
+from scheduling.management.migrated import no_answer
 from scheduling.models import Instance
 
 WELL_FIRST = (InstanceState.LIVE, InstanceState.DRAINING, InstanceState.HOLDING)
@@ -29,8 +30,7 @@ def probe(host: str) -> Finding:
         return _look(host)
     except Exception as error:
         # A probe has to say something whatever happens.
-        first = " ".join(str(error).split())[:200]
-        return _unwell(_("the database gives no answer: %(error)s") % {"error": first or type(error).__name__})
+        return _unwell(no_answer(error))
 
 
 def _look(host: str) -> Finding:

@@ -255,6 +255,19 @@ def test_rows_that_cannot_run_are_warned_of_and_those_that_cannot_be_meant_stop_
     assert bool(DatabaseLedger().jobs()) == ("W022" not in expected)
 
 
+@pytest.mark.mariadb
+@pytest.mark.django_db
+def test_declared_jobs_without_a_row_are_named():
+    job("work")(work)
+    job("new")(work)
+    save()
+    assert database_checks() == ["W024"]
+    (warning,) = checks.rowless_warnings()
+    assert warning.msg.endswith("so that they do not run: new")
+    configuration.retire(Job.objects.get(name="work"))
+    assert checks.rowless_warnings() == [warning]
+
+
 @pytest.mark.django_db
 def test_a_retired_job_is_none_to_warn_of():
     save(handler="gone")

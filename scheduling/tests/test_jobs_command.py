@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 import pytest
 from django.conf import settings
 from django.core.management import CommandError
+from django.db import OperationalError, connection
+from django.db.migrations.recorder import MigrationRecorder
 from django.utils import translation
 
 from scheduling import job
@@ -225,9 +227,36 @@ def test_an_unknown_job_is_named_with_those_of_like_names(command, name):
     assert message.endswith("; did you mean work?")
 
 
+@pytest.mark.parametrize("command", ["show", "next", "run", "enable", "disable"])
+def test_of_a_declared_job_without_a_row_it_is_said_how_it_gets_one(command):
+    message = "the code declares 'work', but there is no such job yet: `manage.py jobs sync` adds it"
+    assert refusal(command, "work") == (2, message)
+
+
 def test_a_retired_job_is_unknown():
     configuration.retire(save())
     assert refusal("show", "work") == (2, "there is no job 'work': `manage.py jobs list` shows them all")
+
+
+# A database that gives no answer
+
+
+def failing(*_arguments):
+    raise OperationalError("no such table:\n  scheduling_job")
+
+
+def without(execute, sql, *rest):
+    """Let the tables of the scheduler be away, and those of Django be there."""
+    return failing() if "scheduling_" in sql else execute(sql, *rest)
+
+
+@pytest.mark.parametrize("command", [["list"], ["show", "work"], ["run", "work"], ["restored"], ["sync"]])
+def test_only_where_tables_are_missing_migrate_is_named(command):
+    with connection.execute_wrapper(without):
+        assert refusal(*command) == (1, "the database gives no answer: no such table: scheduling_job")
+    MigrationRecorder.Migration.objects.filter(app="scheduling").delete()
+    with connection.execute_wrapper(without):
+        assert refusal(*command) == (1, "1 migrations are not applied: run `manage.py migrate` first")
 
 
 # restored

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import DatabaseError, connection
+from django.db.migrations.recorder import MigrationRecorder
 
 from scheduling.database.clock import database_now
 from scheduling.database.ledger import DatabaseLedger
@@ -109,6 +110,17 @@ def test_where_nobody_has_led_yet_the_registry_is_degraded():
     instance("a-1")
     expected = "the registry is degraded: no leader has written what it sees"
     assert (probe("here").is_well, probe("here").line) == (False, expected)
+
+
+def test_where_tables_are_missing_migrate_is_named():
+    def without(execute, sql, *rest):
+        if "scheduling_" in sql:
+            raise DatabaseError("no such table: scheduling_snapshot")
+        return execute(sql, *rest)
+
+    MigrationRecorder.Migration.objects.filter(app="scheduling").delete()
+    with connection.execute_wrapper(without):
+        assert probe("here").line == "1 migrations are not applied: run `manage.py migrate` first"
 
 
 def test_whatever_the_database_raises_is_one_line():

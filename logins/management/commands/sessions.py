@@ -12,6 +12,8 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error as DatabaseFailure
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -57,10 +59,7 @@ class Command(BaseCommand):
         try:
             act(options)
         except DatabaseFailure as error:
-            raise CommandError(
-                _("the database refuses: %(error)s (if tables are missing, run `manage.py migrate` first)")
-                % {"error": error}
-            ) from error
+            raise CommandError(_no_answer(error)) from error
 
     def _list(self, options: dict[str, Any]) -> None:
         sessions = _live()
@@ -109,6 +108,17 @@ class Command(BaseCommand):
                 returncode=EXIT_DEGRADED,
             )
         self.stdout.write(_in_words(said))
+
+
+def _no_answer(error: DatabaseFailure) -> str:
+    try:
+        executor = MigrationExecutor(connection)
+        missing = executor.migration_plan([key for key in executor.loader.graph.leaf_nodes() if key[0] == "logins"])
+    except DatabaseFailure:
+        missing = []
+    if missing:
+        return _("%(count)s migrations are not applied: run `manage.py migrate` first") % {"count": len(missing)}
+    return _("the database gives no answer: %(error)s") % {"error": error}
 
 
 def _in_words(said: Server) -> str:

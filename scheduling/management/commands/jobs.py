@@ -15,11 +15,13 @@ from scheduling.database import declarations
 from scheduling.database.clock import database_now
 from scheduling.database.snapshot import read_snapshot
 from scheduling.database.transactions import transact
-from scheduling.domain.errors import InvalidJob, JobDisabled, SchedulingError, UnknownJob
+from scheduling.domain.errors import InvalidJob, JobDisabled, LedgerUnavailable, SchedulingError, UnknownJob
 from scheduling.domain.fire import FireState
 from scheduling.management import job_words as words
 from scheduling.management.acts import EXIT_USAGE, go_beyond, in_words, refuse_invalid, request, row_named, switch
+from scheduling.management.migrated import no_answer
 from scheduling.management.tables import table
+from scheduling.management.terminal import quiet_when_closed, says_that_it_waits
 from scheduling.management.waiting import wait_until_settled
 from scheduling.models import Execution, Fire, Job
 from scheduling.runtime.handlers import HANDLERS
@@ -78,18 +80,20 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, act: Act, **options: Any) -> None:
+        with quiet_when_closed(self.stdout):
+            self._do(act, options)
+
+    def _do(self, act: Act, options: dict[str, Any]) -> None:
         try:
             act(options)
         except (UnknownJob, JobDisabled, InvalidJob) as error:
             raise CommandError(in_words(error), returncode=EXIT_USAGE) from error
+        except LedgerUnavailable as error:
+            raise CommandError(no_answer(error.__cause__ or error), returncode=EXIT_FAILED) from error
         except SchedulingError as error:
             raise CommandError(in_words(error), returncode=EXIT_FAILED) from error
         except DatabaseFailure as error:
-            raise CommandError(
-                _("the database refuses: %(error)s (if tables are missing, run `manage.py migrate` first)")
-                % {"error": error},
-                returncode=EXIT_FAILED,
-            ) from error
+            raise CommandError(no_answer(error), returncode=EXIT_FAILED) from error
 
     # Looking
 
@@ -126,7 +130,8 @@ class Command(BaseCommand):
     # Changing
 
     def _sync(self, options: dict[str, Any]) -> None:
-        outcomes = declarations.sync()
+        with says_that_it_waits(self.stderr):
+            outcomes = declarations.sync()
         for synced in outcomes:
             (self.stderr if synced.failed else self.stdout).write(f"{synced.job}: {synced.outcome}")
         for row in Job.objects.filter(retired_at__isnull=True).exclude(handler__in=HANDLERS):
@@ -147,11 +152,14 @@ class Command(BaseCommand):
 
     def _switch(self, names: Sequence[str], enabled: bool, done: str, already: str) -> None:
         rows = [row_named(name) for name in names]
-        for name, changed in transact(lambda: switch([row.pk for row in rows], enabled)).items():
+        with says_that_it_waits(self.stderr):
+            switched = transact(lambda: switch([row.pk for row in rows], enabled))
+        for name, changed in switched.items():
             self.stdout.write((done if changed else already) % {"job": name})
 
     def _restored(self, options: dict[str, Any]) -> None:
-        count = transact(go_beyond)
+        with says_that_it_waits(self.stderr):
+            count = transact(go_beyond)
         message = ngettext(
             "%(count)d item has a larger token now: restart every runscheduler",
             "%(count)d items have larger tokens now: restart every runscheduler",
@@ -168,7 +176,8 @@ class Command(BaseCommand):
         refuse_invalid(row)
         if words.cursor_of(row) is None:
             raise CommandError(in_words(JobDisabled(row.name)), returncode=EXIT_USAGE)
-        fire_id = request(row)
+        with says_that_it_waits(self.stderr):
+            fire_id = request(row)
         self.stdout.write(_("fire %(fire)s of %(job)s is open") % {"fire": fire_id, "job": row.name})
         self._warn_if_nobody_runs(row)
         if options["wait"]:

@@ -12,14 +12,14 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
-from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext as _
 
-from scheduling.checks import connection_limit_warnings
+from scheduling.checks import connection_limit_warnings, rowless_warnings
 from scheduling.database.ledger import DatabaseLedger
 from scheduling.database.threads import on_ledger_thread
 from scheduling.domain.errors import LedgerUnavailable
 from scheduling.management.lifeline import Lifeline
+from scheduling.management.migrated import check_migrated
 from scheduling.management.probe import probe
 from scheduling.management.supervisor import Supervisor, is_program, own_command
 from scheduling.management.working import InstanceProcess
@@ -106,23 +106,13 @@ class Command(BaseCommand):
     def _look_at_database(self, workers: int) -> None:
         try:
             check_migrated()
-            for warning in connection_limit_warnings(workers, len(DatabaseLedger().joined()) + 1):
+            limits = connection_limit_warnings(workers, len(DatabaseLedger().joined()) + 1)
+            for warning in (*rowless_warnings(), *limits):
                 logger.warning("%s (%s)", warning.msg, warning.hint)
         except (DatabaseError, LedgerUnavailable) as error:
             logger.warning("the database gives no answer yet: %s", error)
         finally:
             connection.close()
-
-
-def check_migrated() -> None:
-    """Raise `CommandError` unless the tables of this app are as its code knows them."""
-    executor = MigrationExecutor(connection)
-    targets = [key for key in executor.loader.graph.leaf_nodes() if key[0] == "scheduling"]
-    if missing := executor.migration_plan(targets):
-        raise CommandError(
-            _("%(count)s migrations are not applied: run `manage.py migrate` first") % {"count": len(missing)},
-            returncode=1,
-        )
 
 
 def lifeline_at(descriptor: int | None) -> Lifeline | None:
