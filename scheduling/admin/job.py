@@ -136,10 +136,12 @@ class JobAdmin(JobActions, ModelAdmin):
         return ("next_fires", "differs", *(("name",) if obj else ()))
 
     def save_model(self, request: HttpRequest, obj: Job, form: forms.Form, change: bool) -> None:
-        if change and not form.changed_data:
-            return
-        note_changed(obj, form.changed_data if change else [differing.field for differing in differences(obj)])
-        configuration.save(obj)
+        if form.changed_data or not change:
+            note_changed(obj, form.changed_data if change else [differing.field for differing in differences(obj)])
+            configuration.save(obj)
+        if obj.never_fires_after(timezone.now()):
+            said = _("Job %(job)s never fires again: its trigger names no time after now.")
+            messages.warning(request, said % {"job": obj.name})
 
     def delete_model(self, request: HttpRequest, obj: Job) -> None:
         configuration.retire(obj)

@@ -9,10 +9,10 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.admin.options import get_content_type_for_model
 from django.core.exceptions import ValidationError
 from django.utils import timezone
-from django.utils.formats import localize
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from scheduling.admin.times import in_zone
 from scheduling.database import configuration
 from scheduling.domain.errors import ClockAhead, UnknownHandler
 from scheduling.models import Cursor, Job
@@ -184,7 +184,7 @@ class JobForm(ModelForm):
             )
         raise ValidationError(
             _("Not saved: %(who)s changed this job at %(time)s. Open it again to see how, and repeat yours."),
-            params={"who": change.user.get_username(), "time": localize(timezone.localtime(change.action_time))},
+            params={"who": change.user.get_username(), "time": in_zone(change.action_time, self.instance.time_zone)},
         )
 
 

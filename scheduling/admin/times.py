@@ -28,7 +28,12 @@ def zone_named(name: str) -> tzinfo:
 
 def moment(time: datetime, zone: tzinfo = UTC) -> SafeString:
     """Return date and time on the zone's clock; the exact instant is in its title."""
-    return _marked_up(time, written(time, zone, pgettext("date and time", "j M Y, H:i:s")))
+    return _marked_up(time, _full(time, zone))
+
+
+def in_zone(time: datetime, zone_name: str) -> str:
+    """Return date, time and zone where there can be no markup."""
+    return f"{_full(time, zone_named(zone_name))} {zone_name}"
 
 
 def clock(time: datetime, zone: tzinfo = UTC) -> SafeString:
@@ -86,6 +91,10 @@ def coming_in(length: timedelta) -> str:
 def late_by(length: timedelta) -> str:
     """Return a lateness; what is late for people stands out."""
     return state_cell("late", duration(length)) if length > LATE else duration(length)
+
+
+def _full(time: datetime, zone: tzinfo) -> str:
+    return written(time, zone, pgettext("date and time", "j M Y, H:i:s"))
 
 
 def _marked_up(time: datetime, text: str) -> SafeString:

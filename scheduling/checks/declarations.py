@@ -10,7 +10,6 @@ from django.utils.translation import gettext as _
 
 from scheduling.database.declarations import declared_row
 from scheduling.models import Job
-from scheduling.models.job import TriggerKind
 from scheduling.runtime.handlers import HANDLERS, Handler, dotted
 
 
@@ -26,7 +25,7 @@ def declaration_problems(handler: Handler, now: datetime) -> list[CheckMessage]:
     if problems:
         return [_declaration_error(handler, field, problem) for field, problem in problems.items()]
     row = declared_row(handler)
-    if row.enabled and row.trigger_kind != TriggerKind.MANUAL and row.trigger(now).next(now) is None:
+    if row.never_fires_after(now):
         return [_never_fires(handler, row)]
     return []
 

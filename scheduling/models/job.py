@@ -161,6 +161,10 @@ class Job(models.Model):
         cursor = getattr(self, "cursor", None)
         return self.trigger((cursor.anchor if cursor and cursor.enabled else None) or now)
 
+    def never_fires_after(self, now: datetime) -> bool:
+        """Is the job enabled and not left to people, although its trigger names no time any more?"""
+        return self.enabled and self.trigger_kind != TriggerKind.MANUAL and self.trigger(now).next(now) is None
+
     def parsed_parameters(self) -> dict[int, str]:
         """Return {item: parameter}; raise `InvalidJob`."""
         return domain.parse_item_parameters(self.item_parameters, self.sharding_total_count)
