@@ -14,6 +14,7 @@ from chaos.values import History, Violation
 CHECKS: tuple[Callable[[History], list[Violation]], ...] = (
     fires.accounted_once,
     fires.nothing_early,
+    fires.edits_are_timely,
     fires.no_phantoms,
     fires.all_items,
     fires.requests_answered,
@@ -35,7 +36,10 @@ CHECKS: tuple[Callable[[History], list[Violation]], ...] = (
     effects.atomic_whole,
     effects.effects_of_runs,
     effects.fenced,
+    effects.never_stale,
     ledger.equals_journal,
+    ledger.lost_with_cause,
+    ledger.timeouts_kept,
     ledger.settled,
     ledger.tokens_counted,
     registry.bounded,

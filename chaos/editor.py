@@ -45,13 +45,14 @@ def answer(order: Mapping[str, Any]) -> dict[str, Any]:
 def edit(job: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     """Save the job; where the answer to the commit is lost, its revision tells whether it has been saved."""
     saved: dict[str, Any] = {}
+    asked = time.time()
     try:
         with transaction.atomic():
             saved = save(job, fields)
     except DatabaseError:
         if not saved or revision_of(job) != saved["revision"]:
             raise
-    return saved
+    return saved | {"asked": asked, "told": time.time()}
 
 
 def revision_of(job: str) -> int:

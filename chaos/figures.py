@@ -8,7 +8,8 @@ from typing import Any
 from chaos.checks.attempts import failovers
 from chaos.checks.enough import counts
 from chaos.checks.windows import first_starts
-from chaos.shadows import UNCOUNTED, disturbed
+from chaos.concerns import Concerns
+from chaos.shadows import UNCOUNTED
 from chaos.values import Entry, History, Violation
 
 
@@ -31,18 +32,19 @@ def figures(history: History, violations: Sequence[Violation]) -> dict[str, Any]
 def undisturbed(history: History) -> list[float]:
     """Return how late each run started whose item was free, while no fault, nor what one left behind, was there."""
     free_at = {execution.id: execution.finished_at or history.end for execution in history.executions}
+    concerns = Concerns(history)
     late: list[float] = []
     for runs in first_starts(history).values():
         before = 0.0
         for run in sorted(runs, key=lambda run: run.fire_time):
-            if _is_plain(history, run, before):
+            if _is_plain(concerns, run, before):
                 late.append(run.at - run.fire_time)
             before = max(before, free_at.get(run.execution, history.end))
     return late
 
 
-def _is_plain(history: History, run: Entry, free_at: float) -> bool:
-    return run.run == 0 and free_at < run.fire_time and not disturbed(history, run.fire_time, run.at)
+def _is_plain(concerns: Concerns, run: Entry, free_at: float) -> bool:
+    return run.run == 0 and free_at < run.fire_time and not concerns.touching(run.slice, run.fire_time, run.at)
 
 
 def failover_times(history: History) -> dict[str, list[float]]:

@@ -67,7 +67,7 @@ def retried(context: Context) -> None:
 def overrun(context: Context) -> None:
     """Take longer than allowed now and then, and do not look at `cancelled`."""
     with noted(context):
-        time.sleep(random.uniform(0.2, 4))
+        time.sleep(random.choice([random.uniform(0.2, 1.5), random.uniform(2.5, 8)]))
 
 
 @job(

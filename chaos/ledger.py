@@ -16,7 +16,8 @@ from chaos.values import Cursor, Effect, Execution, Fire, Instance, Item, Job, M
 EFFECTS = """
 CREATE TABLE chaos_effect (
     id BIGINT AUTO_INCREMENT PRIMARY KEY, way VARCHAR(10), job VARCHAR(100), item INT,
-    execution BIGINT, attempt INT, token BIGINT, KEY slice (job, item, token)
+    execution BIGINT, attempt INT, token BIGINT, 
+    at TIMESTAMP(6) DEFAULT CURRENT_TIMESTAMP(6), KEY slice (job, item, token)
 ) ENGINE = InnoDB
 """
 Value = TypeVar("Value")
@@ -129,7 +130,8 @@ def instances(url: str) -> tuple[Instance, ...]:
 
 
 def effects(url: str) -> tuple[Effect, ...]:
-    return _read(url, Effect, "SELECT id, way, job, item, execution, attempt, token FROM chaos_effect ORDER BY id")
+    columns = "id, way, job, item, execution, attempt, token, at"
+    return _read(url, Effect, f"SELECT {columns} FROM chaos_effect ORDER BY id")
 
 
 def markers(url: str) -> tuple[Marker, ...]:

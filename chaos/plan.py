@@ -4,8 +4,12 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-EVERY = 11.0
+EVERY = 7.5
 """Seconds from one fault to the next, on average; several last for longer."""
+
+ROUND = 120.0
+CALM = 46.0
+"""Seconds at the end of each round in which nothing begins: what had begun ends, and the rest of it is calm."""
 
 EDITED = 0.4
 """How often a job is edited between two faults."""
@@ -70,11 +74,16 @@ def plan(seed: int, seconds: float, nodes: int) -> list[Planned]:
     at = dice.uniform(1, 3)
     while at < seconds - QUIET:
         planned.append(_planned(dice, at, next(kinds), nodes))
-        gap = dice.uniform(0.4, 1.6) * EVERY if seconds > 300 else dice.uniform(0.3, 1.2) * EVERY
+        gap = dice.uniform(0.4, 1.6) * EVERY
         if dice.random() < EDITED and at + gap / 2 < seconds - QUIET:
             planned.append(_planned(dice, at + gap / 2, NAMED["edit"], nodes))
-        at += gap
+        at = _after_the_calm(at + gap)
     return planned
+
+
+def _after_the_calm(at: float) -> float:
+    since = at % ROUND
+    return at if since < ROUND - CALM else at - since + ROUND + (since - ROUND + CALM) / 10
 
 
 def _planned(dice: random.Random, at: float, kind: Kind, nodes: int) -> Planned:

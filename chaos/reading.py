@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from chaos import journal, ledger
-from chaos.values import Fault, History, Period, Request
+from chaos.values import Fault, History, Lead, Period, Request, Share
 
 
 def read(folder: Path, database: str, facts: Mapping[str, Any]) -> History:
@@ -14,6 +14,8 @@ def read(folder: Path, database: str, facts: Mapping[str, Any]) -> History:
         entries=journal.entries(folder / "journal"),
         faults=tuple(Fault(**{**line, "nodes": tuple(line["nodes"])}) for line in journal.lines(folder / "faults")),
         periods=tuple(Period(**line) for line in journal.lines(folder / "periods")),
+        shares=tuple(Share(**line) for line in journal.lines(folder / "shares")),
+        leads=tuple(Lead(**line) for line in journal.lines(folder / "leads")),
         requests=tuple(Request(**line) for line in journal.lines(folder / "requests")),
         troubles=tuple(line["text"] for line in journal.lines(folder / "troubles")),
         jobs=ledger.jobs(database),

@@ -8,15 +8,20 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import MySQLdb
+
 from chaos import faults, ledger, reading
 from chaos.plan import Planned, plan
 from chaos.stage import NAMESPACE, NODES, SESSION, Stage, eventually
 from chaos.values import History, Tree
 
 START_SECONDS = 90.0
-REST_SECONDS = 15.0
+REST_SECONDS = 25.0
+"""Longer than the shadow of the last fault: what is late then is late for no reason."""
+
 MEND_SECONDS = 120.0
 STEP_SECONDS = 0.1
+SHARES_SECONDS = 0.5
 STALL_SECONDS = 0.4
 OLDEST = 20.0
 """Seconds: what has been due for longer, with all mended, is stuck."""
@@ -24,6 +29,7 @@ OLDEST = 20.0
 LATE = f"""
 SELECT COUNT(*) FROM scheduling_execution WHERE live AND due_at < UTC_TIMESTAMP(6) - INTERVAL {OLDEST:.0f} SECOND
 """
+SHOWN = "SELECT leader, document FROM scheduling_snapshot"
 LIVE = "SELECT COUNT(*) FROM scheduling_execution WHERE live"
 OPEN = "SELECT COUNT(*) FROM scheduling_fire WHERE unsettled"
 
@@ -46,23 +52,41 @@ def run(folder: Path, seed: int, seconds: float, settings: str) -> History:
 
 @contextlib.contextmanager
 def watched(stage: Stage) -> Iterator[None]:
-    """Note meanwhile when the machine itself stands still: then everything is late, and nobody's fault."""
+    """Note meanwhile when the machine itself stands still, and who owns which items."""
     done = threading.Event()
-
-    def watch() -> None:
-        while not done.is_set():
-            begin = time.time()
-            done.wait(STEP_SECONDS)
-            if time.time() > begin + STEP_SECONDS + STALL_SECONDS:
-                stage.note("faults", {"kind": "stall", "nodes": (), "begin": begin, "end": time.time()})
-
-    thread = threading.Thread(target=watch)
-    thread.start()
+    threads = [threading.Thread(target=watch, args=(stage, done)) for watch in (watch_stalls, watch_shares)]
+    for thread in threads:
+        thread.start()
     try:
         yield
     finally:
         done.set()
-        thread.join()
+        for thread in threads:
+            thread.join()
+
+
+def watch_stalls(stage: Stage, done: threading.Event) -> None:
+    """Note when the machine itself stands still: then everything is late, and nobody's fault."""
+    while not done.is_set():
+        begin = time.time()
+        done.wait(STEP_SECONDS)
+        if time.time() > begin + STEP_SECONDS + STALL_SECONDS:
+            stage.note("faults", {"kind": "stall", "nodes": (), "begin": begin, "end": time.time()})
+
+
+def watch_shares(stage: Stage, done: threading.Event) -> None:
+    """Note who leads and who owns which items, whenever that has changed; nothing while the database is away."""
+    known: dict[str, Any] = {}
+    while not done.wait(SHARES_SECONDS):
+        with contextlib.suppress(MySQLdb.Error):
+            for leader, document in ledger.rows(stage.mariadb.url, SHOWN):
+                if known.get("") != leader:
+                    stage.note("leads", {"at": time.time(), "instance": leader})
+                known[""] = leader
+                for job, owners in json.loads(document)["assignments"].items():
+                    if known.get(job) != owners:
+                        stage.note("shares", {"at": time.time(), "job": job, "owners": owners})
+                    known[job] = owners
 
 
 def play(stage: Stage, planned: list[Planned], seconds: float) -> None:

@@ -1,11 +1,10 @@
 """What a fault explains: which nodes it hits, and for how long what it did may still show."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from chaos.values import Entry, Fault, History
 
-EDITS = frozenset({"edit"})
 RERUNS = frozenset(
     {
         "kill working",
@@ -23,21 +22,22 @@ RERUNS = frozenset(
 UNCOUNTED = frozenset({"start", "stall"})
 """Not the rig's doing: everything just started, or the machine stood still. They explain lateness, and do not count."""
 
+EDITS = frozenset({"edit"})
+"""What people do: no fault, and explains nothing."""
+
 SLACK = 0.1
 """Seconds by which the scheduler may think that a handler began before it did, and its time is over sooner."""
 
 RECOVERY = 12.0
 """Seconds after a fault in which things may still be late: session timeout, take-over, start of a process."""
 
-
-def disturbing(faults: Iterable[Fault]) -> list[Fault]:
-    """Return the faults that may make something late."""
-    return [fault for fault in faults if fault.kind not in EDITS]
+CAUGHT_UP = 3.0
+"""Seconds after a start, or after the machine stood still, in which things may be late: nobody has died of it."""
 
 
-def disturbed(history: History, begin: float, end: float) -> bool:
-    """Was any fault, or what it left behind, there between two times?"""
-    return any(fault.begin <= end and begin <= fault.end + RECOVERY for fault in disturbing(history.faults))
+def after(fault: Fault) -> float:
+    """Return when a fault's shadow ends."""
+    return fault.end + (CAUGHT_UP if fault.kind in UNCOUNTED else RECOVERY)
 
 
 def lost_node(history: History, node: str, begin: float, end: float) -> Fault | None:
@@ -45,7 +45,7 @@ def lost_node(history: History, node: str, begin: float, end: float) -> Fault | 
     found = [
         fault
         for fault in history.faults
-        if fault.kind in RERUNS and node in fault.nodes and fault.begin <= end and begin <= fault.end + RECOVERY
+        if fault.kind in RERUNS and node in fault.nodes and fault.begin <= end and begin <= after(fault)
     ]
     return max(found, key=lambda fault: fault.begin, default=None)
 

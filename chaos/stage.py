@@ -91,6 +91,7 @@ class Stage:
     def _prepare(self) -> None:
         (self.folder / "inside").mkdir()
         self.journal.touch()
+        asked = time.time()
         done = subprocess.run(
             [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
             cwd=ROOT,
@@ -103,7 +104,7 @@ class Stage:
             raise RuntimeError(f"migrate failed:\n{done.stdout}{done.stderr}")
         create_effects(self.mariadb.url)
         for period in periods(self.mariadb.url):
-            self.note("periods", period)
+            self.note("periods", period | {"asked": asked, "told": time.time()})
 
 
 class Editor:

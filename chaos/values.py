@@ -49,7 +49,10 @@ class Fault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
-    """How a job was configured since `after`: it fires every so many seconds, counted from `anchor`."""
+    """How a job was configured since `after`: it fires every so many seconds, counted from `anchor`.
+
+    `after` is the product's word; the rig asked for it at `asked`, and had it at `told`.
+    """
 
     job: str
     revision: int
@@ -58,6 +61,25 @@ class Period:
     anchor: int
     enabled: bool
     total: int
+    asked: float
+    told: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """Who was seen to own which ranges of a job's items since a time: instance → ranges."""
+
+    at: float
+    job: str
+    owners: Mapping[str, tuple[tuple[int, int], ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lead:
+    """Which instance was seen to lead since a time."""
+
+    at: float
+    instance: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +177,7 @@ class Instance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
-    """One row that a handler wrote, through `atomic` or `once`."""
+    """One row that a handler wrote, through `atomic` or `once`; `at` is when its statement ran."""
 
     id: int
     way: str
@@ -164,6 +186,7 @@ class Effect:
     execution: int
     attempt: int
     token: int
+    at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +218,8 @@ class History:
     entries: tuple[Entry, ...] = ()
     faults: tuple[Fault, ...] = ()
     periods: tuple[Period, ...] = ()
+    shares: tuple[Share, ...] = ()
+    leads: tuple[Lead, ...] = ()
     requests: tuple[Request, ...] = ()
     jobs: tuple[Job, ...] = ()
     cursors: tuple[Cursor, ...] = ()

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 from typing import TypeVar
 
-from chaos.shadows import disturbed, ends, failure_times, key, kill_times, lost_node, starts
+from chaos.concerns import Concerns
+from chaos.shadows import ends, failure_times, key, kill_times, lost_node, starts
 from chaos.values import Entry, Fault, History, Violation
 
 Place = TypeVar("Place")
@@ -29,14 +30,14 @@ def run_once(history: History) -> list[Violation]:
 def no_gaps(history: History) -> list[Violation]:
     """Attempts count 1, 2, 3 …; one that never started its handler needs a fault between its claim and that."""
     fires = {fire.id: fire.fire_time for fire in history.fires}
-    by_execution = _by(starts(history), lambda entry: entry.execution)
+    by_execution, concerns = _by(starts(history), lambda entry: entry.execution), Concerns(history)
     found = []
     for execution in history.executions:
         at = {entry.attempt: entry.at for entry in by_execution.get(execution.id, [])}
         for attempt in range(1, execution.attempt + 1):
             begin = at.get(attempt - 1, float(fires.get(execution.fire, 0)))
             end = at.get(attempt + 1, execution.finished_at or history.end)
-            if attempt not in at and not disturbed(history, begin, end):
+            if attempt not in at and not concerns.touching(execution.slice, begin, end):
                 text = f"{execution}: attempt {attempt} never started, and no fault explains it"
                 found.append(Violation(kind="gap in attempts", text=text))
         if at and max(at) > execution.attempt:
@@ -109,13 +110,15 @@ def reruns(history: History) -> list[tuple[Entry, Entry]]:
 
 
 def failovers(history: History) -> list[tuple[Fault, Entry, Entry]]:
-    """Return what another instance ran again, with the fault that its first instance died of."""
+    """Return what another instance ran again because the first one had died, with the fault that it died of."""
     died = {instance.id: instance.died_at for instance in history.instances}
-    found = []
+    failed_at, found = failure_times(history), []
     for first, second in reruns(history):
-        death = died.get(first.instance) or second.at
-        fault = lost_node(history, first.node, first.at, min(death, second.at))
-        if fault and first.instance != second.instance:
+        death, failure = died.get(first.instance), failed_at(first)
+        if death is None or death > second.at or first.instance == second.instance:
+            continue
+        fault = lost_node(history, first.node, first.at, death)
+        if fault and (failure is None or failure > fault.begin):
             found.append((fault, first, second))
     return found
 

@@ -3,10 +3,11 @@
 from collections import Counter, defaultdict
 
 from chaos.shadows import ends, key, starts
-from chaos.values import History, Violation
+from chaos.values import Entry, History, Violation
 
 ONCE_JOB = "only-once"
 ATOMIC_JOB = "fenced"
+REFUSED = "NoLongerYours"
 ROWS = 2
 """Rows of one transaction of the job that uses `atomic`."""
 
@@ -26,14 +27,15 @@ def once_exactly(history: History) -> list[Violation]:
 
 
 def atomic_whole(history: History) -> list[Violation]:
-    """A transaction is there as a whole or not at all, and is there if its handler has come to its end."""
+    """A transaction is there as a whole or not at all: as a whole if its handler came to its end, not if refused."""
     rows = Counter((e.execution, e.attempt, e.token) for e in history.effects if e.way == "atomic")
     ended = ends(history)
     found = []
     for entry in (entry for entry in starts(history) if entry.job == ATOMIC_JOB):
         end, count = ended.get(key(entry)), rows[key(entry)]
         done = end is not None and end.outcome == "done"
-        if count not in (0, ROWS) or (done and not count):
+        refused = end is not None and end.outcome == REFUSED
+        if count not in (0, ROWS) or (done and not count) or (refused and count):
             found.append(Violation(kind="atomic", text=f"{count} rows of {entry}, {end.outcome if end else 'no end'}"))
     return found
 
@@ -59,4 +61,20 @@ def fenced(history: History) -> list[Violation]:
         if there != look.seen:
             text = f"{look} saw {look.seen} rows of earlier attempts; there are {there}"
             found.append(Violation(kind="not fenced", text=text))
+    return found
+
+
+def never_stale(history: History) -> list[Violation]:
+    """Nothing stays that was written after a later attempt on the same item had begun."""
+    begun: dict[tuple[str, int], list[Entry]] = defaultdict(list)
+    for entry in sorted(starts(history), key=lambda entry: entry.at):
+        begun[entry.slice].append(entry)
+    found = []
+    for effect in history.effects:
+        for later in begun[effect.job, effect.item]:
+            if later.at >= effect.at:
+                break
+            if later.token > effect.token:
+                found.append(Violation(kind="not fenced", text=f"{effect}, though there was {later}"))
+                break
     return found

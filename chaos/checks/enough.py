@@ -1,7 +1,7 @@
 """Was the run worth judging? So many faults, kinds, executions and failovers it needs; and did it end in order?"""
 
 from chaos.checks.attempts import failovers
-from chaos.shadows import UNCOUNTED, starts
+from chaos.shadows import EDITS, UNCOUNTED, starts
 from chaos.values import History, Violation
 
 PER_600_SECONDS = {"faults": 30, "kinds of faults": 8, "executions": 2_000, "failovers": 20}
@@ -11,7 +11,7 @@ def counts(history: History) -> dict[str, int]:
     """Count what a run needs enough of."""
     faults = [fault for fault in history.faults if fault.kind not in UNCOUNTED]
     return {
-        "faults": len(faults),
+        "faults": sum(fault.kind not in EDITS for fault in faults),
         "kinds of faults": len({fault.kind for fault in faults}),
         "executions": len({entry.execution for entry in starts(history)}),
         "failovers": len(failovers(history)),

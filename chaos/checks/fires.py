@@ -6,6 +6,9 @@ from chaos.shadows import starts
 from chaos.triggers import expected, totals
 from chaos.values import Fire, History, Violation
 
+CLOCK = 0.05
+"""Seconds by which two readings of the one clock may seem to differ."""
+
 COUNTED_AT_MOST = 1_100
 """A row that stands for more fire times says so, and not how many."""
 
@@ -58,6 +61,15 @@ def nothing_early(history: History) -> list[Violation]:
         Violation(kind="early start", text=f"{entry.fire_time - entry.at:.3f} s: {entry}")
         for entry in starts(history)
         if entry.at < entry.fire_time
+    ]
+
+
+def edits_are_timely(history: History) -> list[Violation]:
+    """An edit ends what was due by the time at which it was made, and no more."""
+    return [
+        Violation(kind="cursor moved", text=str(period))
+        for period in history.periods
+        if not period.asked - CLOCK <= period.after <= period.told + CLOCK
     ]
 
 

@@ -1,12 +1,23 @@
 """The ledger says what the journal says, everything is settled, and nothing is held."""
 
+import math
 from collections import defaultdict
 
-from chaos.shadows import ends, failure_times, kill_times, starts
+from chaos.concerns import Concerns
+from chaos.shadows import ends, failure_times, key, kill_times, lost_node, starts
 from chaos.values import Entry, Execution, History, Violation
 
 CLOCK = 0.02
 """Seconds by which two readings of the one clock may seem to differ."""
+
+TOLD = 2.0
+"""Seconds that a result may be on its way to the ledger, and be lost with its instance."""
+
+OVERTIME = 3.0
+"""Seconds by which an attempt may outlast its timeout, on a machine that others use as well."""
+
+EARLY = 1.0
+"""Seconds by which a timeout may count from before the first line of the handler."""
 
 LIVE = ("pending", "running", "waiting")
 UNWANTED = ("disabled", "retired")
@@ -45,14 +56,14 @@ def _difference(history: History, execution: Execution, start: Entry | None, out
         case "killed":
             return "" if start and kill_times(history)(start) and not outcome else "killed, but ended by itself"
         case "lost":
-            return "" if _may_be_lost(history, execution) else "lost in spite of failover"
+            return "" if _was_unwanted(history, execution) else "lost in spite of failover"
         case "cancelled":
             return "" if not execution.attempt or execution.reason in UNWANTED else "cancelled after it had begun"
         case _:
             return ""
 
 
-def _may_be_lost(history: History, execution: Execution) -> bool:
+def _was_unwanted(history: History, execution: Execution) -> bool:
     """Is failover off, or was the job disabled, so that nobody wanted it run again?"""
     at = execution.finished_at or history.end
     configured = [period for period in history.periods if period.job == execution.job and period.after <= at]
@@ -63,6 +74,40 @@ def _may_be_lost(history: History, execution: Execution) -> bool:
 def _outside(execution: Execution, at: float) -> bool:
     started, finished = execution.started_at or 0.0, execution.finished_at or 0.0
     return not started - CLOCK <= at <= finished + CLOCK
+
+
+def lost_with_cause(history: History) -> list[Violation]:
+    """Only what ran on an instance that died is lost, and had not ended well before."""
+    died = {instance.id: instance.died_at for instance in history.instances}
+    node_of = {entry.instance: entry.node for entry in history.entries}
+    done = {(e.execution, e.attempt): e.at for e in ends(history).values() if e.outcome == "done"}
+    found = []
+    for execution in (e for e in history.executions if e.state == "lost"):
+        death, since = died.get(execution.instance or ""), execution.started_at or math.inf
+        node = node_of.get(execution.instance or "")
+        fault = lost_node(history, node, since, death) if node and death is not None else None
+        if death is None or not execution.attempt or (node and not fault):
+            found.append(Violation(kind="lost without cause", text=f"nobody died: {execution}"))
+        elif fault and done.get((execution.id, execution.attempt), math.inf) < fault.begin - TOLD:
+            found.append(Violation(kind="lost without cause", text=f"it was done long before {fault}: {execution}"))
+    return found
+
+
+def timeouts_kept(history: History) -> list[Violation]:
+    """Nothing goes on for long after its time is over, and nothing is ended before that, where no fault is near."""
+    timeouts = {job.name: float(job.timeout) for job in history.jobs if job.timeout}
+    rows = {(execution.id, execution.attempt): execution for execution in history.executions}
+    ended, concerns, found = ends(history), Concerns(history), []
+    for start in (entry for entry in starts(history) if entry.job in timeouts):
+        row, end = rows.get((start.execution, start.attempt)), ended.get(key(start))
+        if row and row.finished_at and not concerns.touching(start.slice, start.at, row.finished_at):
+            at = end.at if end and row.state == "succeeded" else row.finished_at
+            over = at - start.at - timeouts[start.job]
+            if over > OVERTIME or (over < -EARLY and row.reason == "timed_out"):
+                found.append(
+                    Violation(kind="timeout", text=f"ended {over:+.1f} s after its time was over: {row}; {start}")
+                )
+    return found
 
 
 def settled(history: History) -> list[Violation]:

@@ -1,9 +1,11 @@
 """Retries: as many as the job allows and no more, not before their delay, and elsewhere."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 
 from chaos.checks.attempts import reruns
-from chaos.shadows import RECOVERY, disturbed, failure_times, lost_node
+from chaos.concerns import Concerns
+from chaos.shadows import failure_times, lost_node, starts
 from chaos.values import Entry, Execution, History, Violation
 
 CLOCK = 0.05
@@ -27,6 +29,7 @@ def not_too_many(history: History) -> list[Violation]:
     followed: dict[int, int] = defaultdict(int)
     for first, _, _ in after_failures(history):
         followed[first.execution] += 1
+    unfailed = _unfailed(history)
     found = [
         Violation(kind="too many attempts", text=f"{followed[execution.id]} retries of {execution}")
         for execution in history.executions
@@ -37,7 +40,14 @@ def not_too_many(history: History) -> list[Violation]:
         for execution in history.executions
         if execution.state in ("failed", "killed") and _was_wanted(history, execution)
         if execution.failures != retries[execution.job] + 1
+        or execution.attempt - unfailed[execution.id] < retries[execution.job] + 1
     ]
+
+
+def _unfailed(history: History) -> Mapping[int, int]:
+    """Return execution → how many of its attempts cannot have failed, by the journal."""
+    failed_at = failure_times(history)
+    return Counter(entry.execution for entry in starts(history) if failed_at(entry) is None)
 
 
 def _was_wanted(history: History, execution: Execution) -> bool:
@@ -57,9 +67,10 @@ def not_too_soon(history: History) -> list[Violation]:
 
 
 def elsewhere(history: History) -> list[Violation]:
-    """A retry is on another instance than the one that failed, unless a fault leaves none."""
+    """A retry is on another instance than the one that failed, unless faults leave none."""
+    concerns = Concerns(history)
     return [
         Violation(kind="retried where it failed", text=f"{first}; {second}")
-        for first, second, _ in after_failures(history)
-        if first.instance == second.instance and not disturbed(history, first.at - RECOVERY, second.at)
+        for first, second, at in after_failures(history)
+        if first.instance == second.instance and not concerns.alone(first.node, at, second.at)
     ]

@@ -5,11 +5,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chaos.checks.attempts import failovers
-from chaos.shadows import RECOVERY, disturbing, starts
+from chaos.concerns import Concerns
+from chaos.shadows import starts
 from chaos.values import Entry, Execution, Fault, History, Violation
 
-GRACE = 6.0
-"""Seconds that an undisturbed run may be late on a machine that others use as well."""
+BURIED = 1.0
+"""Seconds after the end of a dead instance's session within which others may have what it left."""
+
+LOCKED = 2.0
+"""Seconds more, where its frozen client held rows."""
+
+REPORTED = 2.0
+"""Seconds within which a supervisor has said that the process that worked has died."""
+
+STARTED = 4.0
+"""Seconds from when others may have it to its start, on a machine that others use as well."""
 
 RAN = ("succeeded", "failed")
 
@@ -35,16 +45,34 @@ def matched(history: History) -> list[Violation]:
 
 
 def reruns_in_time(history: History) -> list[Violation]:
-    """What a dead instance left is run again once its session has ended, unless other faults keep that back."""
-    found = []
+    """What a dead instance left is run again once its death can be known, unless other faults keep that back."""
+    found, concerns = [], Concerns(history)
+    deaths: dict[int, int] = {}
     for fault, first, second in failovers(history):
-        others = [other for other in disturbing(history.faults) if other is not fault]
+        deaths[first.execution] = deaths.get(first.execution, 0) + 1
         begin = max(fault.begin, first.at)
-        latest = latest_start(begin + history.session, begin, others)
+        others = [each for each in concerns.touching(first.slice, begin, second.at) if each is not fault]
+        if others or deaths[first.execution] > 1:  # from the second death on it waits, for a time by chance
+            latest = concerns.latest(first.slice, begin + history.session, begin)
+        else:
+            latest = begin + replaced(fault, history.session) + STARTED
         if second.at > latest:
             text = f"{second.at - begin:.1f} s after {fault}: {first}; then {second}"
             found.append(Violation(kind="late re-run", text=text))
     return found
+
+
+def replaced(fault: Fault, session: float) -> float:
+    """Return after how many seconds others may have what the instance left that a fault has ended."""
+    match fault.kind:
+        case "kill working":
+            return REPORTED
+        case "freeze inside":
+            return session + BURIED + LOCKED
+        case "hold answers" | "cut zookeeper":
+            return 2 * session + BURIED  # its beats were heard, or it came back, for as long as a session lasts
+        case _:
+            return session + BURIED
 
 
 def match(windows: Sequence[Window], runs: Sequence[float], where: str) -> list[Violation]:
@@ -76,27 +104,18 @@ def first_starts(history: History) -> dict[tuple[str, int], list[Entry]]:
 
 def windows_of(history: History, runs: dict[tuple[str, int], list[Entry]]) -> dict[tuple[str, int], list[Window]]:
     fires = {fire.id: fire for fire in history.fires}
-    faults = disturbing(history.faults)
+    concerns = Concerns(history)
     windows: dict[tuple[str, int], list[Window]] = defaultdict(list)
     free_at: dict[tuple[str, int], float] = {}
     ran = [execution for execution in history.executions if execution.attempt and execution.fire in fires]
     for execution in sorted(ran, key=lambda e: (fires[e.fire].fire_time, e.id)):
         release = float(fires[execution.fire].fire_time)
-        deadline = latest_start(max(release, free_at.get(execution.slice, release)), release, faults)
+        deadline = concerns.latest(execution.slice, max(release, free_at.get(execution.slice, release)), release)
         windows[execution.slice].append(_window(execution, release, deadline))
         # First in, first out: the next fire of this item waits for this one.
         if execution.finished_at:
             free_at[execution.slice] = max(free_at.get(execution.slice, 0.0), execution.finished_at)
     return windows
-
-
-def latest_start(free_at: float, release: float, faults: Sequence[Fault]) -> float:
-    """Return when a run has to have started whose item was free at a time, while faults kept others back."""
-    deadline = free_at + GRACE
-    for fault in sorted(faults, key=lambda fault: fault.begin):
-        if fault.begin <= deadline and release <= fault.end + RECOVERY:
-            deadline = max(deadline, fault.end + RECOVERY + GRACE)
-    return deadline
 
 
 def _window(execution: Execution, release: float, deadline: float) -> Window:

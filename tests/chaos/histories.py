@@ -85,13 +85,23 @@ def entry(event, number=1, **changes):
 
 
 def effects(number, **changes):
-    plain = Effect(id=2 * number, way="atomic", job=JOB, item=0, execution=number, attempt=1, token=number)
+    plain = Effect(
+        id=2 * number,
+        way="atomic",
+        job=JOB,
+        item=0,
+        execution=number,
+        attempt=1,
+        token=number,
+        at=BEGIN + STEP * number + 0.5,
+    )
     return (replace(plain, **changes), replace(plain, id=2 * number + 1, **changes))
 
 
 def period(**changes):
-    plain = Period(job=JOB, revision=1, after=BEGIN + 5, every=STEP, anchor=0, enabled=True, total=1)
-    return replace(plain, **changes)
+    plain = Period(job=JOB, revision=1, after=BEGIN + 5, every=STEP, anchor=0, enabled=True, total=1, asked=0, told=0)
+    found = replace(plain, **changes)
+    return found if "asked" in changes else replace(found, asked=found.after - 0.01, told=found.after + 0.01)
 
 
 def tree(owners=None, **folders):
@@ -167,7 +177,7 @@ def rerun(**changes):
         executions=(execution(1), second, execution(3, token=4, instance="b")),
         items=(Item(job=JOB, number=0, token=4, execution=None, instance=None),),
         instances=(Instance(id="a", died_at=1027.5, died_by="b"), *LIVING),
-        effects=(*effects(1), *effects(2, attempt=2, token=3), *effects(3, token=4)),
+        effects=(*effects(1), *effects(2, attempt=2, token=3, at=1028.5), *effects(3, token=4)),
         tree=tree(owners={"b": [[0, 0]]}, instances={"b": "", "c": ""}, leader={"b-0000000002": ""}),
         exits={"n1": 0, "n2": 0},
     )
