@@ -1,7 +1,7 @@
 """What did not run has a reason that is true, and that the job's policy knows."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from chaos.concerns import LAG, RARELY, Concerns
 from chaos.values import Execution, Fire, History, Violation
@@ -14,10 +14,11 @@ MISSED = {
 }
 """Policy → state and reason of the rows that stand for fire times that were not opened."""
 
+BY_PEOPLE = ("disabled", "retired")
 CANCELLED = {
-    "skip": ("still_ran", "disabled", "retired"),
-    "fire_once": ("coalesced", "disabled", "retired"),
-    "fire_all": ("too_old", "disabled", "retired"),
+    "skip": ("still_ran", *BY_PEOPLE),
+    "fire_once": ("coalesced", *BY_PEOPLE),
+    "fire_all": ("too_old", *BY_PEOPLE),
 }
 """Policy → reasons of executions that were opened, and did not run."""
 
@@ -72,28 +73,30 @@ def _too_many_lags(history: History, lags: Mapping[str, int], kind: str) -> list
 
 
 def no_idle_cancels(history: History) -> list[Violation]:
-    """An execution is cancelled by policy only where its item ran, or where a fault kept it from running."""
-    fires = {fire.id: fire.fire_time for fire in history.fires}
+    """An execution is cancelled only if its item ran, or faults kept it from running, until shortly before.
+
+    What a person has cancelled by disabling the job had been due for no longer than that.
+    """
+    fires = {fire.id: float(fire.fire_time) for fire in history.fires}
     by_item: dict[tuple[str, int], list[Execution]] = defaultdict(list)
     for execution in history.executions:
         by_item[execution.slice].append(execution)
     concerns, found = Concerns(history), []
     lags: Counter[str] = Counter()
-    for execution in history.executions:
-        if execution.state != "cancelled" or execution.reason not in ("still_ran", "coalesced", "too_old"):
-            continue
-        begin, end = float(fires.get(execution.fire, 0)), execution.finished_at or history.end
-        if any(_ran_then(other, execution, fires) for other in by_item[execution.slice]):
-            continue
-        if concerns.touching(execution.slice, begin, end):
-            continue
-        if end > begin + LAG:
+    for execution in (e for e in history.executions if e.state == "cancelled" and not e.attempt):
+        begin, end = fires.get(execution.fire, 0.0), execution.finished_at or history.end
+        # First in, first out: only those before it keep it back.
+        before = [e for e in by_item[execution.slice] if (fires.get(e.fire, 0.0), e.id) < (begin, execution.id)]
+        free_at = _free_at(before, begin, end)
+        touched = execution.reason in BY_PEOPLE or concerns.touching(execution.slice, begin, end)
+        if end > concerns.latest(execution.slice, free_at, begin) or not (touched or end < free_at + LAG):
             found.append(Violation(kind="cancelled without cause", text=str(execution)))
-        else:
+        elif not touched and free_at == begin:
             lags[execution.job] += 1
     return found + _too_many_lags(history, lags, "cancelled without cause")
 
 
-def _ran_then(other: Execution, cancelled: Execution, fires: dict[int, int]) -> bool:
-    begin, end = fires.get(cancelled.fire, 0), cancelled.finished_at or 0.0
-    return other.started_at is not None and other.started_at <= end and begin <= (other.finished_at or end)
+def _free_at(executions: Sequence[Execution], begin: float, end: float) -> float:
+    """Return when the last of those of an item ended that ran between two times, or else the first of these."""
+    ran = [(e.started_at, min(end, e.finished_at or end)) for e in executions if e.started_at is not None]
+    return max([begin, *(until for since, until in ran if since <= end)])

@@ -14,7 +14,13 @@ SECONDS = 60
 TRIES = 3
 """Runs, each with faults of its own: it takes the right fault at the right moment."""
 
-FOUND = {"WithoutFence": "not fenced: ", "WithoutMarker": "once: ", "WithoutRow": "lost fire time: "}
+FOUND = {
+    "WithoutFence": "not fenced: ",
+    "WithoutMarker": "once: ",
+    "WithoutRow": "lost fire time: ",
+    "NeverOpened": "missed without cause: ",
+    "RetriedInPlace": "retried where it failed: ",
+}
 
 
 @pytest.mark.parametrize("bug", FOUND)

@@ -102,6 +102,22 @@ FORGED = {
             executions=row(2, state="cancelled", reason="coalesced", attempt=0, started_at=None),
         ),
     ),
+    "an execution that waits until its job is disabled": (
+        "cancelled without cause",
+        history(
+            executions=row(2, state="cancelled", reason="disabled", attempt=0, started_at=None, finished_at=1035.0),
+        ),
+    ),
+    "a cancelling long after its item was free": (
+        "cancelled without cause",
+        history(
+            executions=instead(
+                row(1, finished_at=1020.5),
+                execution(2),
+                execution(2, state="cancelled", reason="coalesced", attempt=0, started_at=None, finished_at=1030.0),
+            ),
+        ),
+    ),
     "an attempt that never started, by a fault of another node": (
         "gap in attempts",
         history(nodes=("n1", "n2"), faults=(killed(1009.0, node="n2"),), executions=row(1, attempt=2)),

@@ -45,3 +45,27 @@ class WithoutRow(Seeded):
 
         OpeningBatch._missed = lambda self: []  # type: ignore[method-assign]
         OpeningBatch._link_coalesced = lambda self: None  # type: ignore[method-assign]
+
+
+class NeverOpened(Seeded):
+    """20: one job is never opened, and its cursor stays where it is."""
+
+    def ready(self) -> None:
+        from scheduling.runtime.opener import Opener
+
+        openings = Opener.openings
+        Opener.openings = (  # type: ignore[method-assign]
+            lambda self, names: openings(self, [name for name in names if name != "quick-skip"])
+        )
+
+
+class RetriedInPlace(Seeded):
+    """28: a failed execution is attempted again by the owner of its item, also where it failed."""
+
+    def ready(self) -> None:
+        from scheduling.runtime import node
+
+        def owner(execution: Any, cluster: Any) -> Any:
+            return cluster.assignments.get(execution.job, {}).get(execution.item)
+
+        node.taker = owner  # type: ignore[attr-defined]
