@@ -25,10 +25,10 @@ UNWANTED = ("disabled", "retired")
 
 
 def equals_journal(history: History) -> list[Violation]:
-    """Each execution ended as its last attempt did."""
+    """Each execution ended as its last attempt did, and soon after it."""
     started = {(entry.execution, entry.attempt): entry for entry in starts(history)}
     ended = {(end.execution, end.attempt): end for end in ends(history).values()}
-    found = []
+    found, concerns = [], Concerns(history)
     for execution in history.executions:
         place = (execution.id, execution.attempt)
         start, end = started.get(place), ended.get(place)
@@ -41,6 +41,8 @@ def equals_journal(history: History) -> list[Violation]:
             found.append(Violation(kind="ledger differs", text=f"instance: {execution}; the journal: {start}"))
         elif end and execution.state == "succeeded" and _outside(execution, end.at):
             found.append(Violation(kind="ledger differs", text=f"times: {execution}; the journal: {end}"))
+        elif end and (execution.finished_at or 0.0) > concerns.latest(execution.slice, end.at, end.at):
+            found.append(Violation(kind="ledger differs", text=f"late: {execution}; the journal: {end}"))
     return found
 
 

@@ -18,7 +18,7 @@ LOCKED = 2.0
 REPORTED = 2.0
 """Seconds within which a supervisor has said that the process that worked has died."""
 
-STARTED = 4.0
+STARTED = 3.0
 """Seconds from when others may have it to its start, on a machine that others use as well."""
 
 RAN = ("succeeded", "failed")

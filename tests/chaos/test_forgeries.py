@@ -171,6 +171,10 @@ FORGED = {
             executions=row(2, state="failed", reason="raised", failures=3),
         ),
     ),
+    "a result that is told late": (
+        "ledger differs",
+        history(executions=row(1, finished_at=1019.0)),
+    ),
     "a process that is killed before its time": (
         "timeout",
         history(

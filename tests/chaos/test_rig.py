@@ -31,7 +31,7 @@ def test_a_seed_repeats_its_faults():
 @pytest.mark.parametrize("seed", range(20))
 def test_ten_minutes_have_enough_faults_of_every_kind(seed):
     planned = plan(seed, 600, 5)
-    assert len(planned) >= 35
+    assert sum(each.kind != "edit" for each in planned) >= 35
     assert {each.kind for each in planned} == {kind.name for kind in KINDS}
 
 
