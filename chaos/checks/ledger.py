@@ -5,7 +5,7 @@ from collections import defaultdict
 
 from chaos.concerns import Concerns
 from chaos.shadows import ends, failure_times, key, kill_times, lost_node, starts
-from chaos.values import Entry, Execution, History, Violation
+from chaos.values import Entry, Execution, Fault, History, Violation
 
 CLOCK = 0.02
 """Seconds by which two readings of the one clock may seem to differ."""
@@ -83,16 +83,21 @@ def lost_with_cause(history: History) -> list[Violation]:
     died = {instance.id: instance.died_at for instance in history.instances}
     node_of = {entry.instance: entry.node for entry in history.entries}
     done = {(e.execution, e.attempt): e.at for e in ends(history).values() if e.outcome == "done"}
-    found = []
+    found, concerns = [], Concerns(history)
     for execution in (e for e in history.executions if e.state == "lost"):
         death, since = died.get(execution.instance or ""), execution.started_at or math.inf
         node = node_of.get(execution.instance or "")
         fault = lost_node(history, node, since, death) if node and death is not None else None
         if death is None or not execution.attempt or (node and not fault):
             found.append(Violation(kind="lost without cause", text=f"nobody died: {execution}"))
-        elif fault and done.get((execution.id, execution.attempt), math.inf) < fault.begin - TOLD:
-            found.append(Violation(kind="lost without cause", text=f"it was done long before {fault}: {execution}"))
+        elif fault and _was_told(concerns, execution, done.get((execution.id, execution.attempt), math.inf), fault):
+            found.append(Violation(kind="lost without cause", text=f"done long before {fault}: {execution}"))
     return found
+
+
+def _was_told(concerns: Concerns, execution: Execution, done_at: float, fault: Fault) -> bool:
+    """Had an attempt ended so long before its instance died that the ledger must have known?"""
+    return done_at < fault.begin - TOLD and concerns.touching(execution.slice, done_at, fault.begin) == [fault]
 
 
 def timeouts_kept(history: History) -> list[Violation]:
