@@ -15,6 +15,9 @@ from scheduling.domain.errors import gettext_noop as _
 Result = TypeVar("Result")
 
 TRIES = 5
+PATIENCE = 15.0
+"""Seconds after which a transaction that found locks is not tried again: SQLite has waited for 20 s by then."""
+
 LOCKED = {1205, 1213, "40P01", "55P03"}
 """MySQL's lock wait timeout and deadlock, PostgreSQL's deadlock and lock not available; SQLite has words only."""
 
@@ -28,12 +31,13 @@ def transact(function: Callable[[], Result]) -> Result:
     Raise `LedgerUnavailable` when the connection broke: the transaction may have been committed or not; `DataError`
     when the database cannot store what it was given.
     """
+    until = time.monotonic() + PATIENCE
     for _try in range(TRIES - 1):
         try:
             with transaction.atomic(durable=True):
                 return function()
         except (OperationalError, InterfaceError) as error:
-            if not is_locked(error, connection):
+            if not is_locked(error, connection) or time.monotonic() > until:
                 raise _finding(error) from error
         pause()
     with answered(), transaction.atomic(durable=True):

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection, transaction
 
-from scheduling.database import claiming
+from scheduling.database import claiming, transactions
 from scheduling.database.clock import database_now
 from scheduling.database.ledger import DatabaseLedger
 from scheduling.database.transactions import transact
+from scheduling.domain.errors import LedgerUnavailable
 from scheduling.domain.fire import Attempt, ExecutionState, FireState, LiveExecution, Verdict
 from scheduling.domain.job import Misfire
 from scheduling.domain.misfire import Opening
@@ -163,6 +164,22 @@ def items_locked_for_too_long(pool: ThreadPoolExecutor) -> Iterator[None]:
     finally:
         goes_on.set()
     holder.result(SECONDS)
+
+
+@pytest.mark.parametrize(("patience", "tries"), [(60, transactions.TRIES), (-1, 1)])
+def test_locks_are_tried_again_a_few_times_but_not_for_long(
+    monkeypatch: pytest.MonkeyPatch, patience: float, tries: int
+) -> None:
+    monkeypatch.setattr(transactions, "PATIENCE", patience)
+    tried: list[int] = []
+
+    def meet_a_lock() -> None:
+        tried.append(1)
+        raise OperationalError(1205, "database is locked")
+
+    with pytest.raises(LedgerUnavailable, match="locked"):
+        transact(meet_a_lock)
+    assert len(tried) == tries
 
 
 def test_a_transaction_that_reads_before_it_writes_need_not_be_repeated_as_others_write(stage: Stage) -> None:
