@@ -22,6 +22,7 @@ CHECKS: tuple[Callable[[History], list[Violation]], ...] = (
     misfires.no_idle_misses,
     misfires.no_idle_cancels,
     windows.matched,
+    windows.in_time,
     windows.reruns_in_time,
     attempts.run_once,
     attempts.no_gaps,

@@ -31,6 +31,7 @@ class Window:
     release: float
     deadline: float
     must: bool
+    execution: int
     text: str
 
 
@@ -42,6 +43,18 @@ def matched(history: History) -> list[Violation]:
     for slice in sorted(windows.keys() | runs.keys()):
         found += match(windows.get(slice, []), [run.at for run in runs.get(slice, [])], f"{slice[0]} item {slice[1]}")
     return found
+
+
+def in_time(history: History) -> list[Violation]:
+    """Each execution starts in its own window; to find one for each run is not enough where all are late alike."""
+    runs = first_starts(history)
+    first = {entry.execution: entry for entries in runs.values() for entry in entries}
+    return [
+        Violation(kind="late start", text=f"{late.at - window.deadline:.1f} s too late, {window.text}: {late}")
+        for windows in windows_of(history, runs).values()
+        for window in windows
+        if (late := first.get(window.execution)) and late.at > window.deadline
+    ]
 
 
 def reruns_in_time(history: History) -> list[Violation]:
@@ -120,4 +133,4 @@ def windows_of(history: History, runs: dict[tuple[str, int], list[Entry]]) -> di
 
 def _window(execution: Execution, release: float, deadline: float) -> Window:
     text = f"execution {execution.id}, {execution.state}"
-    return Window(release=release, deadline=deadline, must=execution.state in RAN, text=text)
+    return Window(release=release, deadline=deadline, must=execution.state in RAN, execution=execution.id, text=text)

@@ -59,6 +59,12 @@ def late(seconds, **changes):
     return replace(plain, entries=entries, executions=(ran,), **changes)
 
 
+def delayed(seconds):
+    """Return a history whose second and third run are so late that each is in the window of the one after it."""
+    entries = tuple(replace(e, at=e.at + seconds) if e.execution > 1 else e for e in PLAIN.entries)
+    return history(entries=entries)
+
+
 def missed(**changes):
     """Return a history in which nobody was up for the second fire, as its row says."""
     row = fire(2, state="coalesced", reason="nobody_was_up", missed_count=1, first_missed=1020)
@@ -127,6 +133,7 @@ FORGED = {
         "missed window",
         late(MOST + 5, faults=tuple(replace(fault, nodes=("n1",)) for fault in OFTEN)),
     ),
+    "runs that are all late, each in the window of the next": ("late start", delayed(11)),
     "a re-run after more than a session, by a fault of another node": (
         "late re-run",
         rerun(
