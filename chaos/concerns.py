@@ -17,7 +17,7 @@ SEEN_LATE = 2.0
 GRACE = 6.0
 """Seconds that an undisturbed run may be late on a machine that others use as well."""
 
-MOST = 60.0
+MOST = 45.0
 """Seconds that all faults together may keep a run back, however many there are."""
 
 LAG = 3.0

@@ -1,7 +1,7 @@
 """Windows and runs: each fire time that ran opens a window, each run fits into one, earliest deadline first."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from chaos.checks.attempts import failovers
@@ -20,6 +20,9 @@ REPORTED = 2.0
 
 STARTED = 3.0
 """Seconds from when others may have it to its start, on a machine that others use as well."""
+
+SPAWNED = 5.0
+"""Seconds more, where the handler runs in a process of its own that has to be made first."""
 
 RAN = ("succeeded", "failed")
 
@@ -59,7 +62,7 @@ def in_time(history: History) -> list[Violation]:
 
 def reruns_in_time(history: History) -> list[Violation]:
     """What a dead instance left is run again once its death can be known, unless other faults keep that back."""
-    found, concerns = [], Concerns(history)
+    found, concerns, spawned = [], Concerns(history), spawning(history)
     deaths: dict[int, int] = {}
     for fault, first, second in failovers(history):
         deaths[first.execution] = deaths.get(first.execution, 0) + 1
@@ -69,7 +72,7 @@ def reruns_in_time(history: History) -> list[Violation]:
             latest = concerns.latest(first.slice, begin + history.session, begin)
         else:
             latest = begin + replaced(fault, history.session) + STARTED
-        if second.at > latest:
+        if second.at > latest + spawned[first.job]:
             text = f"{second.at - begin:.1f} s after {fault}: {first}; then {second}"
             found.append(Violation(kind="late re-run", text=text))
     return found
@@ -117,18 +120,25 @@ def first_starts(history: History) -> dict[tuple[str, int], list[Entry]]:
 
 def windows_of(history: History, runs: dict[tuple[str, int], list[Entry]]) -> dict[tuple[str, int], list[Window]]:
     fires = {fire.id: fire for fire in history.fires}
-    concerns = Concerns(history)
+    concerns, spawned = Concerns(history), spawning(history)
     windows: dict[tuple[str, int], list[Window]] = defaultdict(list)
     free_at: dict[tuple[str, int], float] = {}
     ran = [execution for execution in history.executions if execution.attempt and execution.fire in fires]
     for execution in sorted(ran, key=lambda e: (fires[e.fire].fire_time, e.id)):
         release = float(fires[execution.fire].fire_time)
-        deadline = concerns.latest(execution.slice, max(release, free_at.get(execution.slice, release)), release)
+        deadline = concerns.latest(
+            execution.slice, max(release, free_at.get(execution.slice, release)) + spawned[execution.job], release
+        )
         windows[execution.slice].append(_window(execution, release, deadline))
         # First in, first out: the next fire of this item waits for this one.
         if execution.finished_at:
             free_at[execution.slice] = max(free_at.get(execution.slice, 0.0), execution.finished_at)
     return windows
+
+
+def spawning(history: History) -> Mapping[str, float]:
+    """Return job → the seconds that its process may take to be made."""
+    return {job.name: SPAWNED if job.kills else 0.0 for job in history.jobs}
 
 
 def _window(execution: Execution, release: float, deadline: float) -> Window:
