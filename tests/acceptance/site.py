@@ -140,6 +140,13 @@ class Site:
         """Run Python within the project and return what it prints."""
         return self.manage("shell", "--verbosity", "0", "--command", code).stdout
 
+    def change(self, job: str, what: str) -> None:
+        """Change something of a job, as a person does; `what` is an assignment to a field."""
+        self.shell(
+            "from scheduling.database import configuration as c; from django.db import transaction as t\n"
+            f"with t.atomic(): row = c.row_of({job!r}); row.{what}; c.save(row)"
+        )
+
     def request(self, job: str, key: int) -> None:
         """Ask for a manual fire, as a person does."""
         self.shell(f"{LEDGER}.request({job!r}, key={key}, asked_by='tester')")

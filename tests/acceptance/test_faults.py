@@ -95,10 +95,7 @@ def test_disabling_a_job_cancels_what_is_pending_and_lets_what_runs_end(site):
     site.scheduler("--workers", "2")
     site.request("probe-slow", 1)
     eventually(lambda: ends(site, "probe-slow").count(("running", "")) == 2, 30, "two of four items run")
-    site.shell(
-        "from scheduling.database import configuration as c; from django.db import transaction as t\n"
-        "with t.atomic(): row = c.row_of('probe-slow'); row.enabled = False; c.save(row)"
-    )
+    site.change("probe-slow", "enabled = False")
     eventually(lambda: ("running", "") not in ends(site, "probe-slow"), 30, "the two end")
     assert sorted(ends(site, "probe-slow")) == [("cancelled", "disabled")] * 2 + [("succeeded", "")] * 2
     fires = "SELECT state FROM scheduling_fire WHERE kind = 'manual'"

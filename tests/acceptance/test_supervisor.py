@@ -4,8 +4,6 @@ import contextlib
 import os
 import re
 import signal
-import socket
-import subprocess
 import time
 from datetime import datetime
 
@@ -16,7 +14,7 @@ from deploy.servers.mariadb import MariaDB
 from deploy.servers.nginx import children
 from deploy.servers.zookeeper import ZooKeeper
 from tests.acceptance.promises import living, shares
-from tests.acceptance.site import MANAGE, ROOT, Site, eventually
+from tests.acceptance.site import Site, eventually
 from tests.acceptance.site import site as lend_site
 
 pytestmark = pytest.mark.acceptance
@@ -43,7 +41,7 @@ def site(tmp_path, kind):
             zookeeper = stack.enter_context(ZooKeeper())
             registry = f"{zookeeper.url()}?session_timeout={SESSION_SECONDS[kind]}"
         site = stack.enter_context(lend_site(tmp_path, server, registry or "database://"))
-        change(site, "probe-hundred", "enabled = False")  # in the journal is what a test asks for, and nothing else
+        site.change("probe-hundred", "enabled = False")  # in the journal is what a test asks for, and nothing else
         yield site
         running = [scheduler.pid for scheduler in site.schedulers if scheduler.process.poll() is None]
         left = {pid for supervisor in running for working in children(supervisor) for pid in children(working)}
@@ -51,14 +49,6 @@ def site(tmp_path, kind):
         for pid in left:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-
-
-def change(site, job, what):
-    """Change something of a job."""
-    site.shell(
-        "from scheduling.database import configuration as c; from django.db import transaction as t\n"
-        f"with t.atomic(): row = c.row_of({job!r}); row.{what}; c.save(row)"
-    )
 
 
 def starts(site):
@@ -76,7 +66,7 @@ def registered(scheduler):
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("items", [10, 1000])
 def test_what_a_killed_working_process_ran_runs_elsewhere_at_once(site, kind, items):
-    change(site, HANG, f"sharding_total_count = {items}")
+    site.change(HANG, f"sharding_total_count = {items}")
     first, second = (site.scheduler("--workers", str(items)) for _ in range(2))
     eventually(lambda: shares(site, 2, HANG, items), 60, "both own their share")
     site.request(HANG, 1)
@@ -252,60 +242,3 @@ def test_what_cannot_be_told_is_left_to_the_others(tmp_path):
         assert died == pid
         assert by in living(site)
         assert scheduler.process.poll() is None
-
-
-def test_a_probe_tells_each_state_by_the_database_alone(site):
-    assert checked(site) == (1, f"no instance of {socket.gethostname()} has ever been there")
-    scheduler = site.scheduler()
-    eventually(lambda: shares(site, 1, HANG, 1), 30, "it owns all items")
-    code, line = checked(site, REGISTRY_URL="zookeeper://127.0.0.1:1/nobody")
-    assert (code, line) == (0, f"instance {only(living(site))} is live")
-
-    site.request(HANG, 1)
-    eventually(lambda: starts(site), 30, "it runs")
-    id = only(living(site))
-    scheduler.signal(signal.SIGTERM)
-    eventually(lambda: checked(site) == (0, f"instance {id} is draining"), 20, "it drains")
-    scheduler.signal(signal.SIGTERM)
-    assert scheduler.wait(20) == 3
-    code, line = checked(site)
-    assert code == 1
-    assert re.fullmatch(rf"instance {id} has left at \S+", line)
-
-    scheduler.start()
-    eventually(lambda: checked(site)[0] == 0, 30, "the next one is live")
-    scheduler.kill()
-    eventually(lambda: checked(site)[1].startswith("the registry is degraded since 20"), 20, "the leader is gone")
-    assert checked(site)[0] == 1
-    code, line = checked(site, DATABASE_URL="mysql://nobody:none@127.0.0.1:1/nothing")
-    assert code == 1
-    assert line.startswith("the database gives no answer: (2002, ")
-
-
-def test_a_probe_costs_little_beside_the_start_of_django(site):
-    site.scheduler()
-    eventually(lambda: shares(site, 1, HANG, 1), 30, "it owns all items")
-    seconds = min(timed(lambda: checked(site)) for _ in range(5))
-    start = min(timed(lambda: site.manage("shell", "--verbosity", "0", "--command", "pass")) for _ in range(5))
-    print(f"a probe takes {seconds:.2f} s, the start of Django {start:.2f} s")
-    assert seconds < start + 1
-
-
-def checked(site, **variables):
-    """Return the exit code and the one line of a probe."""
-    command = [*MANAGE, "runscheduler", "--check"]
-    done = subprocess.run(command, cwd=ROOT, env=site.env | variables, capture_output=True, text=True, timeout=30)
-    assert done.stderr == ""
-    (line,) = done.stdout.splitlines()
-    return done.returncode, line
-
-
-def only(ids):
-    (id,) = ids
-    return id
-
-
-def timed(act):
-    began = time.monotonic()
-    act()
-    return time.monotonic() - began

@@ -123,10 +123,7 @@ def test_a_saved_cron_is_published_and_a_wiped_tree_is_rebuilt(site, zookeeper):
     path = "/data-archive-job/jobs/archive-job"
     with raw(zookeeper) as client:
         eventually(lambda: client.exists(path), 30, "the job is published")
-        site.shell(
-            "from scheduling.database import configuration as c; from django.db import transaction as t\n"
-            "with t.atomic(): row = c.row_of('archive-job'); row.cron = '0/7 * * * * ?'; c.save(row)"
-        )
+        site.change("archive-job", "cron = '0/7 * * * * ?'")
         eventually(lambda: b"0/7 * * * * ?" in client.get(path)[0], 10, "the new cron is published")
         wipe(client, "/data-archive-job")
         eventually(lambda: client.exists(path), 30, "the job is published again")
