@@ -13,7 +13,8 @@ SERVERS = ["mariadb-server-core", "mariadb-client-core", "libzookeeper-java", "d
 SERVERS += ["nginx", "redis-server"]
 BUILD = ["libmariadb-dev", "gcc", "pkg-config"]  # for mysqlclient
 CATALOGUES = ["gettext"]
-PROOFS = ["openssl", "systemd", "chromium"]  # with which the tests make a certificate, read the units, see the pages
+# With which the tests make a certificate, read the units, see the pages, make a dump.
+PROOFS = ["openssl", "systemd", "chromium", "mariadb-client"]
 QUIET = ["env", "RUNLEVEL=1", "SYSTEMD_OFFLINE=1", "DEBIAN_FRONTEND=noninteractive"]  # asks nothing, starts nothing
 
 

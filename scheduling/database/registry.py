@@ -33,8 +33,8 @@ logger = logging.getLogger("scheduling.database")
 Parsed = TypeVar("Parsed")
 
 SESSION_TIMEOUT = 5.0
-SECONDS_AHEAD = 1.0
-"""No beat is seen so long before it was sent: the database's clock has been set back."""
+AHEAD = Q(seen_at__gt=DatabaseNow() + timedelta(seconds=1))
+"""Last seen in the future: the database's clock has been set back."""
 
 
 class DatabaseRegistry:
@@ -53,6 +53,7 @@ class DatabaseRegistry:
             transact(lambda: self._register(instance))
 
     def _register(self, instance: Instance) -> None:
+        _set_back()
         shown = {"document": instance_to_document(instance), "seen_at": DatabaseNow()}
         if not self._living().filter(instance=instance.id).update(**shown):
             # A new session leads, if at all, in a new epoch.
@@ -109,12 +110,10 @@ class DatabaseRegistry:
             return transact(lambda: self._leads(epoch) and self._write(assignments, ids, epoch))
 
     def _instances(self) -> dict[str, Instance]:
-        ahead = DatabaseNow() + timedelta(seconds=SECONDS_AHEAD)
-        rows = self._living().annotate(is_ahead=Q(seen_at__gt=ahead))
+        rows = self._living().annotate(is_ahead=AHEAD)
         shown = list(rows.values_list("instance", "document", "is_ahead"))
         if any(is_ahead for _id, _document, is_ahead in shown):
-            # The clock went back: one that died before would live until its last beat. Those that live beat again.
-            Registration.objects.filter(seen_at__gt=ahead).update(seen_at=DatabaseNow())
+            _set_back()
         read = {id: _read("registration", id, instance_from_document, id, document) for id, document, _ in shown}
         # One that cannot be read beats all the same, so nobody may declare it dead.
         return {id: instance or unreadable(id) for id, instance in read.items()}
@@ -152,6 +151,11 @@ class DatabaseRegistry:
 
     def _oldest(self) -> Any:
         return DatabaseNow() - timedelta(seconds=self.session_timeout)
+
+
+def _set_back() -> None:
+    # One that died before the clock was set back would live until its last beat; those that live beat again.
+    Registration.objects.filter(AHEAD).update(seen_at=DatabaseNow())
 
 
 @contextmanager
