@@ -67,11 +67,10 @@ def reruns_in_time(history: History) -> list[Violation]:
     for fault, first, second in failovers(history):
         deaths[first.execution] = deaths.get(first.execution, 0) + 1
         begin = max(fault.begin, first.at)
-        others = [each for each in concerns.touching(first.slice, begin, second.at) if each is not fault]
+        latest = begin + replaced(fault, history.session) + STARTED
+        others = [each for each in concerns.touching(first.slice, begin, latest) if each is not fault]
         if others or deaths[first.execution] > 1:  # from the second death on it waits, for a time by chance
             latest = concerns.latest(first.slice, begin + history.session, begin)
-        else:
-            latest = begin + replaced(fault, history.session) + STARTED
         if second.at > latest + spawned[first.job]:
             text = f"{second.at - begin:.1f} s after {fault}: {first}; then {second}"
             found.append(Violation(kind="late re-run", text=text))

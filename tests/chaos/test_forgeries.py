@@ -141,6 +141,13 @@ FORGED = {
             entries=instead(AGAIN.entries, AGAIN_STARTED, replace(AGAIN_STARTED, at=1033.0)),
         ),
     ),
+    "a re-run so late that another fault comes before it": (
+        "late re-run",
+        rerun(
+            faults=(killed(1020.5), Fault(kind="restart database", nodes=(), begin=1032.0, end=1033.0)),
+            entries=instead(AGAIN.entries, AGAIN_STARTED, replace(AGAIN_STARTED, at=1033.0)),
+        ),
+    ),
     "a re-run after a session, though there was a supervisor to tell": (
         "late re-run",
         rerun(faults=(killed(1020.5, kind="kill working"),)),
