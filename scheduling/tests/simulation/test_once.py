@@ -12,7 +12,7 @@ from scheduling.tests.simulation import faults
 from scheduling.tests.simulation.jobs import HANDLERS
 from scheduling.tests.simulation.world import World, silence
 
-WORLDS = 10
+FAST, ALL = 2, 10
 ROUNDS = 100
 SESSION_TIMEOUT, IDLE_LIMIT = 5, 2
 MOMENTS = {
@@ -77,7 +77,9 @@ class Rounds:
             assert again - frozen_at <= SESSION_TIMEOUT + IDLE_LIMIT + 1, moment
 
 
-@pytest.mark.parametrize("seed", range(WORLDS))
+@pytest.mark.parametrize(
+    "seed", [*range(FAST), *(pytest.param(n, marks=pytest.mark.acceptance) for n in range(FAST, ALL))]
+)
 def test_each_effect_comes_once_in_a_hundred_rounds_of_freezing_and_taking_over(seed):
     with silence():
         rounds = Rounds(seed)

@@ -39,7 +39,7 @@ def test_a_take_over_without_a_death_row_is_found(monkeypatch):
 
 def test_an_old_leaders_assignment_that_is_accepted_is_found(monkeypatch):
     monkeypatch.setattr(MemoryRegistry, "_leads", lambda self, epoch: True)
-    check_found(registry.EPOCH, first=33)
+    check_found(registry.EPOCH, first=146)
 
 
 def test_a_token_that_does_not_grow_is_found(monkeypatch):
@@ -57,7 +57,7 @@ def test_a_token_that_does_not_grow_is_found(monkeypatch):
 
 def test_a_fence_that_does_not_look_is_found(monkeypatch):
     monkeypatch.setattr(MemoryFence, "_check", lambda self, attempt: None)
-    check_found(fence.EFFECT)
+    check_found(fence.EFFECT, first=6)
 
 
 def test_a_fence_that_looks_only_at_the_start_is_found(monkeypatch):
@@ -76,7 +76,7 @@ def test_a_fence_without_markers_is_found(monkeypatch):
             function()
 
     monkeypatch.setattr(MemoryFence, "once", once)
-    check_found(fence.TWICE, first=16)
+    check_found(fence.TWICE)
 
 
 def test_results_that_are_forgotten_when_their_write_fails_are_found(monkeypatch):
@@ -86,7 +86,7 @@ def test_results_that_are_forgotten_when_their_write_fails_are_found(monkeypatch
         return [(result, verdicts[result.attempt.execution]) for result in results]
 
     monkeypatch.setattr(Results, "_finish", forgetful)
-    check_found(ledger.PUT_BACK, accounts.COUNTED)
+    check_found(ledger.PUT_BACK, accounts.COUNTED, first=4)
 
 
 def test_a_cursor_that_moves_without_its_fire_is_found(monkeypatch):
@@ -101,4 +101,4 @@ def test_a_cursor_that_moves_without_its_fire_is_found(monkeypatch):
 
 def test_a_lease_that_is_as_long_as_the_session_is_found(monkeypatch):
     monkeypatch.setattr(Session, "is_proved", lambda self: self._clock() < self._proved_at + self.timeout)
-    check_found(workers.LEASE)
+    check_found(workers.LEASE, first=4)

@@ -27,7 +27,7 @@ def test_a_retry_before_its_delay_is_found(monkeypatch):
         execution.due_at = now
 
     monkeypatch.setattr(memory_finishing, "_end", end_at_once)
-    check_found(accounts.DELAY, first=11)
+    check_found(accounts.DELAY)
 
 
 def test_a_retry_where_it_failed_is_found(monkeypatch):
@@ -35,7 +35,7 @@ def test_a_retry_where_it_failed_is_found(monkeypatch):
         return cluster.assignments.get(execution.job, {}).get(execution.item)
 
     monkeypatch.setattr(node, "taker", taker)
-    check_found(accounts.ELSEWHERE, first=13)
+    check_found(accounts.ELSEWHERE, first=6)
 
 
 def test_a_retry_that_waits_for_a_dead_instance_is_found(monkeypatch):
@@ -43,7 +43,7 @@ def test_a_retry_that_waits_for_a_dead_instance_is_found(monkeypatch):
         return execution.failed_on or cluster.assignments.get(execution.job, {}).get(execution.item)
 
     monkeypatch.setattr(node, "taker", taker)
-    check_found(accounts.ELSEWHERE, promises.SETTLED, first=6)
+    check_found(accounts.ELSEWHERE, promises.SETTLED)
 
 
 def test_a_retry_that_is_overtaken_by_the_next_fire_is_found(monkeypatch):
@@ -52,7 +52,7 @@ def test_a_retry_that_is_overtaken_by_the_next_fire_is_found(monkeypatch):
         return claimable(replace(look, executions=due), mine, busy)
 
     monkeypatch.setattr(node, "claimable", without_waiting)
-    check_found(ledger.FIRST, first=14)
+    check_found(ledger.FIRST)
 
 
 def test_a_timeout_that_leaves_the_token_is_found(monkeypatch):
@@ -76,7 +76,7 @@ def test_a_timeout_that_frees_the_item_while_its_handler_runs_is_found(monkeypat
         return token
 
     monkeypatch.setattr(memory_finishing, "cut_off", cut_off_and_free)
-    check_found(accounts.RUNS_ON, workers.OVERLAP)
+    check_found(accounts.RUNS_ON, workers.OVERLAP, first=6)
 
 
 def test_a_settling_that_takes_waiting_for_final_is_found(monkeypatch):
@@ -112,12 +112,12 @@ def test_a_take_over_of_what_was_seen_a_while_ago_is_found(monkeypatch):
 def test_a_lost_claim_that_nobody_asks_about_is_found(monkeypatch):
     monkeypatch.setattr(node.Node, "_confirm", lambda self: self._unconfirmed.clear())
     monkeypatch.setattr(MemoryLedger, "audit", lambda self, instance, running: ())
-    check_found(promises.SETTLED, first=20)
+    check_found(promises.SETTLED, first=17)
 
 
 def test_items_above_a_lowered_total_that_nobody_owns_are_found(monkeypatch):
     monkeypatch.setattr(MemoryLedger, "live_items", lambda self: {})
-    check_found(promises.SETTLED, first=6)
+    check_found(promises.SETTLED, first=48)
 
 
 def test_deaths_that_are_declared_after_a_wipe_are_found(monkeypatch):
@@ -128,7 +128,7 @@ def test_deaths_that_are_declared_after_a_wipe_are_found(monkeypatch):
         bury(self, joined)
 
     monkeypatch.setattr(Membership, "_bury", without_grace)
-    check_found(ledger.DEATH, first=6)
+    check_found(ledger.DEATH)
 
 
 def test_an_opening_without_the_ledgers_clock_is_found(monkeypatch):
