@@ -8,10 +8,10 @@ import pytest
 
 from tests.acceptance.site import ROOT
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.seeded, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.seeded, pytest.mark.timeout(1500)]
 
 SECONDS = 60
-TRIES = 3
+TRIES = 5
 """Runs, each with faults of its own: it takes the right fault at the right moment."""
 
 FOUND = {

@@ -23,16 +23,18 @@ class WithoutFence(Seeded):
 
 
 class WithoutMarker(Seeded):
-    """10: what `once` has written is written again by the next attempt."""
+    """10: the marker of `once` is written, but nobody looks for it: the next attempt writes once more."""
 
     def ready(self) -> None:
         from scheduling.database.fence import DatabaseFence
+        from scheduling.models import Marker
 
         def try_once(
             self: DatabaseFence, attempt: Any, name: str, function: Callable[[], Any], tried: Any, using: str
         ) -> None:
             with self.atomic(attempt, using=using):
-                tried.results.append(function())
+                tried.result = function()
+                Marker.objects.using(using).get_or_create(execution_id=attempt.execution, name=name)
 
         DatabaseFence._try_once = try_once  # type: ignore[method-assign]
 
