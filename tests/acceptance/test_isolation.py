@@ -143,7 +143,8 @@ def test_at_its_timeout_a_process_is_killed_with_all_it_started_and_tried_again(
     pids = told(site, "hangs")
     assert len(pids) == 2
     eventually(lambda: not any(is_alive(pid) for pair in pids for pid in pair), 5, "all are gone")
-    assert site.rows("SELECT state FROM scheduling_fire WHERE kind = 'manual'") == [("failed",)]
+    fires = "SELECT state FROM scheduling_fire WHERE kind = 'manual'"
+    eventually(lambda: site.rows(fires) == [("failed",)], 30, "the fire is settled")
     drain(scheduler)
 
 

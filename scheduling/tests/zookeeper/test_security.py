@@ -1,5 +1,7 @@
 """TLS with checked host names, a login by SASL, and trees that only their user can enter."""
 
+import contextlib
+import ssl
 import subprocess
 
 import pytest
@@ -119,7 +121,13 @@ def encrypted(tmp_path_factory):
         "ssl.clientAuth=none",
     ]
     with ZooKeeper(settings=settings):
+        eventually(lambda: shakes_hands(port), "it speaks TLS, which the first time takes it seconds")
         yield port, certificate
+
+
+def shakes_hands(port):
+    with contextlib.suppress(OSError):
+        return ssl.get_server_certificate(("localhost", port), timeout=10)
 
 
 def test_a_registry_is_reached_over_tls(encrypted, register):
