@@ -91,19 +91,31 @@ def replaced(fault: Fault, session: float) -> float:
 
 
 def match(windows: Sequence[Window], runs: Sequence[float], where: str) -> list[Violation]:
-    """Give each run, in order, the open window with the earliest deadline."""
-    left, extra = sorted(windows, key=lambda window: (window.deadline, window.release)), []
+    """Say which runs have no window, of all there are, and which windows that must be filled have no run.
+
+    If neither is there, one matching gives each run a window and each such window a run (Mendelsohn and Dulmage, 1958).
+    """
+    _, extra = _given(windows, runs)
+    missed, _ = _given([window for window in windows if window.must], runs)
+    return [
+        *(Violation(kind="extra run", text=f"{where} at {at:.3f} fits into no window that is left") for at in extra),
+        *(
+            Violation(kind="missed window", text=f"{where}: {each.text}, {each.release:.0f} to {each.deadline:.1f}")
+            for each in missed
+        ),
+    ]
+
+
+def _given(windows: Sequence[Window], runs: Sequence[float]) -> tuple[list[Window], list[float]]:
+    """Give each run, in order, the open window with the earliest deadline; return what is left of both."""
+    left, without = sorted(windows, key=lambda window: (window.deadline, window.release)), []
     for at in sorted(runs):
         window = next((each for each in left if each.release <= at <= each.deadline), None)
         if window:
             left.remove(window)
         else:
-            extra.append(Violation(kind="extra run", text=f"{where} at {at:.3f} fits into no window that is left"))
-    return extra + [
-        Violation(kind="missed window", text=f"{where}: {window.text}, {window.release:.0f} to {window.deadline:.1f}")
-        for window in left
-        if window.must
-    ]
+            without.append(at)
+    return left, without
 
 
 def first_starts(history: History) -> dict[tuple[str, int], list[Entry]]:

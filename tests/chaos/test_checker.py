@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from chaos.checker import CHECKS, check
+from chaos.checks.windows import Window, match
 from chaos.checks.fires import accounted_once
 from chaos.keeping import keep, load
 from chaos.values import Fault, Instance, Item, Job, Marker, Request
@@ -277,3 +278,11 @@ def test_a_row_may_stand_for_more_than_are_counted():
         fires=(fire(1), many),
     )
     assert accounted_once(found) == []
+
+
+def test_a_window_that_may_stay_empty_takes_no_run_from_one_that_must_not():
+    may = Window(release=0, deadline=5, must=False, execution=1, text="cancelled")
+    must = Window(release=2, deadline=8, must=True, execution=2, text="succeeded")
+    assert match([may, must], [3.0], "item") == []
+    assert [found.kind for found in match([may, must], [1.0], "item")] == ["missed window"]
+    assert [found.kind for found in match([may, must], [3.0, 4.0, 4.5], "item")] == ["extra run"]
