@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from chaos.checker import CHECKS, check
-from chaos.checks.windows import Window, match
 from chaos.checks.fires import accounted_once
+from chaos.checks.windows import Window, match
 from chaos.keeping import keep, load
 from chaos.values import Fault, Instance, Item, Job, Marker, Request
 from tests.chaos.histories import (
