@@ -34,7 +34,7 @@ tools:
 
 test: setup ## run the whole suite, with real processes and servers
 	$(VENV) -m pytest -m "not acceptance" -n 2
-	$(VENV) -m pytest -m "acceptance and not outage and not seeded" -n 3 --dist loadfile
+	$(VENV) -m pytest -m "acceptance and not outage and not seeded" -n 2 --dist loadfile
 	$(VENV) -m deploy.servers.mariadb -- $(VENV) -m pytest -m "mariadb and not acceptance"
 	$(VENV) -m deploy.servers.mariadb -- $(VENV) -m pytest -m "mariadb and acceptance" -n 3 --dist loadfile
 
