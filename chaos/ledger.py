@@ -16,7 +16,7 @@ from chaos.values import Cursor, Effect, Execution, Fire, Instance, Item, Job, M
 EFFECTS = """
 CREATE TABLE chaos_effect (
     id BIGINT AUTO_INCREMENT PRIMARY KEY, way VARCHAR(10), job VARCHAR(100), item INT,
-    execution BIGINT, attempt INT, token BIGINT, 
+    execution BIGINT, attempt INT, token BIGINT,
     at TIMESTAMP(6) DEFAULT CURRENT_TIMESTAMP(6), KEY slice (job, item, token)
 ) ENGINE = InnoDB
 """

@@ -32,8 +32,3 @@ def expected(history: History) -> dict[tuple[str, int], list[int]]:
 def totals(history: History) -> dict[tuple[str, int], int]:
     """Return (job, revision) → the sharding total count."""
     return {(period.job, period.revision): period.total for period in history.periods}
-
-
-def intervals(history: History) -> dict[tuple[str, int], int]:
-    """Return (job, revision) → the seconds between two fire times."""
-    return {(period.job, period.revision): period.every for period in history.periods}
