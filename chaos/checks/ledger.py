@@ -41,7 +41,7 @@ def equals_journal(history: History) -> list[Violation]:
             found.append(Violation(kind="ledger differs", text=f"instance: {execution}; the journal: {start}"))
         elif end and execution.state == "succeeded" and _outside(execution, end.at):
             found.append(Violation(kind="ledger differs", text=f"times: {execution}; the journal: {end}"))
-        elif end and (execution.finished_at or 0.0) > concerns.latest(execution.slice, end.at, end.at):
+        elif end and _ended_at(execution) > concerns.latest(execution.slice, end.at, end.at):
             found.append(Violation(kind="ledger differs", text=f"late: {execution}; the journal: {end}"))
     return found
 
@@ -78,6 +78,11 @@ def _outside(execution: Execution, at: float) -> bool:
     return not started - CLOCK <= at <= finished + CLOCK
 
 
+def _ended_at(execution: Execution) -> float:
+    """Return when its last attempt ended, by the ledger; 0 of one that waited for another until it was cancelled."""
+    return 0.0 if execution.state == "cancelled" else execution.finished_at or 0.0
+
+
 def lost_with_cause(history: History) -> list[Violation]:
     """Only what ran on an instance that died is lost, and had not ended well before."""
     died = {instance.id: instance.died_at for instance in history.instances}
@@ -107,8 +112,8 @@ def timeouts_kept(history: History) -> list[Violation]:
     ended, concerns, found = ends(history), Concerns(history), []
     for start in (entry for entry in starts(history) if entry.job in timeouts):
         row, end = rows.get((start.execution, start.attempt)), ended.get(key(start))
-        if row and row.finished_at and not concerns.touching(start.slice, start.at, row.finished_at):
-            at = end.at if end and row.state == "succeeded" else row.finished_at
+        if row and _ended_at(row) and not concerns.touching(start.slice, start.at, _ended_at(row)):
+            at = end.at if end and row.state == "succeeded" else _ended_at(row)
             over = at - start.at - timeouts[start.job]
             if over > OVERTIME or (over < -EARLY and row.reason == "timed_out"):
                 found.append(

@@ -6,6 +6,7 @@ import pytest
 
 from chaos.checker import check
 from chaos.checks.enough import counts
+from chaos.checks.ledger import equals_journal, timeouts_kept
 from chaos.checks.misfires import no_idle_misses
 from chaos.concerns import GRACE, MOST, Concerns
 from chaos.plan import plan
@@ -258,6 +259,15 @@ EXCUSED = {
 @pytest.mark.parametrize("what", EXCUSED)
 def test_whom_a_fault_concerns_is_excused(what):
     assert no_idle_misses(EXCUSED[what]) == []
+
+
+def test_what_waits_for_its_next_attempt_until_it_is_disabled_has_not_run_until_then():
+    cancelled = row(3, state="cancelled", reason="disabled", failures=1, finished_at=1060.0)
+    found = history(
+        jobs=(replace(KILLS, timeout=2, kills=False),), entries=ended(3, "ValueError"), executions=cancelled
+    )
+    assert timeouts_kept(found) == []
+    assert equals_journal(found) == []
 
 
 def test_edits_are_a_kind_of_fault_and_count_as_none():
