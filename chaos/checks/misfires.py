@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 from chaos.concerns import LAG, RARELY, Concerns
+from chaos.shadows import starts
 from chaos.values import Execution, Fire, History, Violation
 
 EDITS = (("skipped", "edited"), ("skipped", "disabled"), ("skipped", "retired"))
@@ -81,13 +82,16 @@ def no_idle_cancels(history: History) -> list[Violation]:
     by_item: dict[tuple[str, int], list[Execution]] = defaultdict(list)
     for execution in history.executions:
         by_item[execution.slice].append(execution)
+    began: dict[int, float] = {}
+    for start in starts(history):
+        began[start.execution] = min(start.at, began.get(start.execution, start.at))
     concerns, found = Concerns(history), []
     lags: Counter[str] = Counter()
     for execution in (e for e in history.executions if e.state == "cancelled" and not e.attempt):
         begin, end = fires.get(execution.fire, 0.0), execution.finished_at or history.end
         # First in, first out: only those before it keep it back.
         before = [e for e in by_item[execution.slice] if (fires.get(e.fire, 0.0), e.id) < (begin, execution.id)]
-        free_at = _free_at(before, begin, end)
+        free_at = _free_at([e for e in before if began.get(e.id, end) < end], begin, end)
         touched = execution.reason in BY_PEOPLE or concerns.touching(execution.slice, begin, end)
         if end > concerns.latest(execution.slice, free_at, begin) or not (touched or end < free_at + LAG):
             found.append(Violation(kind="cancelled without cause", text=str(execution)))
@@ -96,7 +100,9 @@ def no_idle_cancels(history: History) -> list[Violation]:
     return found + _too_many_lags(history, lags, "cancelled without cause")
 
 
-def _free_at(executions: Sequence[Execution], begin: float, end: float) -> float:
-    """Return when the last of those of an item ended that ran between two times, or else the first of these."""
-    ran = [(e.started_at, min(end, e.finished_at or end)) for e in executions if e.started_at is not None]
-    return max([begin, *(until for since, until in ran if since <= end)])
+def _free_at(begun: Sequence[Execution], begin: float, end: float) -> float:
+    """Return when the last of those of an item ended that had begun, or else the first of two times.
+
+    The ledger keeps the last attempt only; an earlier one held the item as well, until the next.
+    """
+    return max([begin, *(min(end, execution.finished_at or end) for execution in begun)])

@@ -7,7 +7,7 @@ import pytest
 from chaos.checker import check
 from chaos.checks.enough import counts
 from chaos.checks.ledger import equals_journal, timeouts_kept
-from chaos.checks.misfires import no_idle_misses
+from chaos.checks.misfires import no_idle_cancels, no_idle_misses
 from chaos.concerns import GRACE, MOST, Concerns
 from chaos.plan import plan
 from chaos.values import Cursor, Fault, Instance, Item, Job, Lead, Share
@@ -268,6 +268,17 @@ def test_what_waits_for_its_next_attempt_until_it_is_disabled_has_not_run_until_
     )
     assert timeouts_kept(found) == []
     assert equals_journal(found) == []
+
+
+def test_an_earlier_attempt_has_held_its_item_too():
+    cancelled = execution(3, state="cancelled", reason="coalesced", attempt=0, started_at=None, finished_at=1024.1)
+    found = rerun(
+        faults=(),
+        fires=instead(AGAIN.fires, fire(3), fire(3, fire_time=1024)),
+        executions=instead(AGAIN.executions, AGAIN.executions[2], cancelled),
+    )
+    assert no_idle_cancels(found) == []
+    assert no_idle_cancels(replace(found, entries=())) != []
 
 
 def test_edits_are_a_kind_of_fault_and_count_as_none():
