@@ -23,10 +23,12 @@ BATCHES = 5
 def main(arguments: Sequence[str]) -> int:
     options = parse(arguments)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that servers end with this process
-    found = {name: PARTS[name](options) for name in options.only or PARTS}
+    found = {}
+    for name in options.only or PARTS:
+        found[name] = PARTS[name](options)
+        if not options.quick:
+            write(found)  # what follows may fail, and that took minutes
     print(markdown(found))
-    if not options.quick:
-        write(found)
     return int(bool(missed(found)))
 
 

@@ -91,9 +91,9 @@ class Batch:
         eventually(self._are_there, TIMEOUT, "each is where it is to be frozen")
         for host in self._lent.hosts:
             host.commits.forget()
-        hosts = self._hosts_by_item()
-        if len(hosts) != ITEMS:
+        if len(set(self._pids().values())) != ITEMS:
             raise RuntimeError("two items in one instance")
+        hosts = self._hosts_by_item()
         self._lose_again(hosts[ITEMS - 1])
         frozen_at = {}
         for item in range(len(self._plan)):
@@ -143,12 +143,15 @@ class Batch:
     def _are_there(self) -> bool:
         stopped = {(note.item, note.event) for note in self._notes(BEFORE, INSIDE, AFTER)}
         wanted = {each for each in enumerate(self._plan) if each[1] in (BEFORE, INSIDE, AFTER)}
-        return stopped == wanted and all(loss.held.is_set() for loss in self._losses.values())
+        held = all(loss.held.is_set() for loss in self._losses.values())
+        return stopped == wanted and held and len(self._pids()) == ITEMS
 
     def _hosts_by_item(self) -> dict[int, Host]:
-        pids = {note.item: note.pid for note in self._notes("start")}
         hosts = {host.pid: host for host in self._lent.hosts}
-        return {item: hosts[pid] for item, pid in pids.items()} if len(set(pids.values())) == len(pids) else {}
+        return {item: hosts[pid] for item, pid in self._pids().items()}
+
+    def _pids(self) -> dict[int, int]:
+        return {note.item: note.pid for note in self._notes("start")}
 
     def _ends(self, attempt: int) -> dict[int, Note]:
         return {note.item: note for note in self._notes("end") if note.attempt == attempt}
