@@ -19,10 +19,10 @@ MARIADB = (
 )
 """As in production: a commit is on the disk when it returns, a torn page can be mended. No replica, so no binlog."""
 
-TICK_TIME = 500
+TICK_TIME = 250
 """A session ends up to a tick after its timeout, which is part of each failover."""
 
-ZOOKEEPER = ("forceSync=yes",)
+ZOOKEEPER = ("forceSync=yes", "maxSessionTimeout=40000")
 SQLITE = "journal_mode=WAL, synchronous=FULL, transaction_mode=IMMEDIATE"
 DATABASE_SESSION = 5.0
 ZOOKEEPER_SESSION = 6.0

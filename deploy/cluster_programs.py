@@ -105,7 +105,9 @@ def _zookeeper(port: int) -> Program:
 
     def command() -> list[str]:
         folder.mkdir(exist_ok=True)
-        return zookeeper.command(folder, port, ["tickTime=500"], ["-Xmx256m", zookeeper.TALKATIVE])
+        return zookeeper.command(
+            folder, port, ["tickTime=250", "maxSessionTimeout=40000"], ["-Xmx256m", zookeeper.TALKATIVE]
+        )
 
     return Program(name="zookeeper", command=command, is_up=lambda: zookeeper.is_up(port), address=f"127.0.0.1:{port}")
 

@@ -207,9 +207,9 @@ class Membership:
         now, missing = self._clock(), joined - self.cluster.instances.keys()
         self._missing_since = {id: self._missing_since.get(id, now) for id in missing}
         for id, since in sorted(self._missing_since.items()):
-            if now - since < CONFIRM_SECONDS:
+            if now < since + CONFIRM_SECONDS:
                 # Somebody may have deleted its node, and it registers again at once.
-                self._timer.restart(CONFIRM_SECONDS)
+                self._timer.hasten(since + CONFIRM_SECONDS - now)
             elif self._ledger.die(id, by=self.instance.id):
                 logger.warning("instance %s is gone: declared dead", id)
 

@@ -19,6 +19,10 @@ class Timer:
         """Be due again in its own seconds, or in these."""
         self._due_at = self._clock() + (self._seconds if seconds is None else seconds)
 
+    def hasten(self, seconds: float) -> None:
+        """Be due in these seconds, if not before."""
+        self._due_at = min(self._due_at, self._clock() + seconds)
+
     def ring(self) -> None:
         """Be due at once."""
         self._due_at = float("-inf")

@@ -11,6 +11,7 @@ from scheduling.domain.job import Misfire
 from scheduling.domain.trigger import IntervalTrigger, ManualTrigger
 from scheduling.ports.memory_ledger import MemoryLedger
 from scheduling.ports.memory_registry import MemoryRegistry
+from scheduling.runtime.membership import CONFIRM_SECONDS
 from scheduling.tests.runtime.stage import START, Stage, owned, states
 
 
@@ -92,6 +93,21 @@ def test_an_instance_whose_node_somebody_deleted_registers_again_and_is_not_decl
     stage.play(12)
     assert b.id == "b"
     assert stage.ledger.joined() == {"a", "b"}
+
+
+def test_items_of_one_that_is_gone_are_given_out_at_once_and_its_death_is_confirmed_once(stage):
+    stage.configure(sharding_total_count=2)
+    stage.node("a")  # it leads
+    b = stage.node("b")
+    stage.play(12)
+    del stage.actors["a"], stage.ensemble.sessions["a"]
+    b.membership.wake()
+    b.due_at = 0.0
+    stage.play(0.1, step=0.01)
+    assert owned(stage) == {"b": 2}
+    assert stage.ledger.joined() == {"a", "b"}
+    stage.play(CONFIRM_SECONDS, step=0.01)
+    assert stage.ledger.joined() == {"b"}
 
 
 def unavailable(*_args):

@@ -81,6 +81,7 @@ def test_what_waits_for_the_new_owner_of_its_item_starts_when_the_item_is_gained
     stage.play(7)
     stage.play(1.3, end=False)  # the fire at 8 s has begun everywhere
     del stage.actors["a"]
+    stage.ledger.die("a", by="supervisor")  # so that what it ran is pending before its items have a new owner
     survivor.workers.end_all()
     while owned(stage) != {"b": 4}:
         stage.play(0.05, end=False)

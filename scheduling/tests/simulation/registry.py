@@ -29,7 +29,7 @@ class WatchedEnsemble(MemoryEnsemble):
         return instance in self.ended and by in self.saw_themselves and not is_wiped
 
     def able_since(self, handler, before):
-        """Return who has been shown since then, or longer, as knowing the handler, and not draining."""
+        """Return who has been shown since then, or longer, as knowing the handler, and taking items."""
         self.expire()
         return {id for id, (instance, since) in self.shown.items() if since <= before and handler in instance.handlers}
 
@@ -37,7 +37,7 @@ class WatchedEnsemble(MemoryEnsemble):
         """Note how an instance is shown."""
         self.wiped.pop(instance.id, None)
         known, _ = self.shown.get(instance.id, (None, 0))
-        if instance.draining:
+        if not instance.takes_items:
             self.shown.pop(instance.id, None)
         elif instance != known:
             self.shown[instance.id] = (instance, self.clock())
