@@ -1,5 +1,7 @@
 """One process of the simulated cluster: a real node whose every call to a port may meet a fault."""
 
+from datetime import timedelta
+
 from scheduling.domain.errors import LedgerUnavailable, RegistryUnavailable
 from scheduling.domain.instance import Instance
 from scheduling.runtime.membership import Membership
@@ -104,8 +106,12 @@ class Machine:
         return self.world.seconds * (1 + self.drift)
 
     def knows_clock(self):
-        """Has this machine read the ledger's clock since it began?"""
-        return self.node._guard._leap._now is not None
+        """Has the node read the ledger's clock as it is now, jumps included?"""
+        leap = self.node._guard._leap
+        if leap._now is None:
+            return False
+        expected = leap._now + timedelta(seconds=self.clock() - leap._read_at)
+        return abs(self.world.believed() - expected) < timedelta(seconds=2)
 
     def next_at(self):
         """Return when this machine has something to do."""
