@@ -93,8 +93,12 @@ def measure(column: Column, items: int, what: str, rounds: int) -> list[dict[str
     older = site.start(items)
     eventually(lambda: gained_so_many(site, name_of(items), site.working_pid(older), items), TIMEOUT, "it has all")
     kills = Kills(column=column, items=items, what=what, older=older, younger=site.start(items))
-    gain(kills, site.working_pid(kills.younger), items // 2)
-    found = [kills.round(running=number >= rounds // 2) for number in range(rounds)]
+    try:
+        gain(kills, site.working_pid(kills.younger), items // 2)
+        found = [kills.round(running=number >= rounds // 2) for number in range(rounds)]
+    except BaseException:
+        print("\n".join(site.log_lines()[-100:]))
+        raise
     site.close()
     return found
 
