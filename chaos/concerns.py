@@ -23,7 +23,7 @@ MOST = 45.0
 LAG = 3.0
 """Seconds that the machine alone may keep one fire in `RARELY` back."""
 
-RARELY = 25
+RARELY = 40
 
 
 Seen = TypeVar("Seen", Share, Lead)

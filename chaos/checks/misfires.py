@@ -1,11 +1,12 @@
 """What did not run has a reason that is true, and that the job's policy knows."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from itertools import pairwise
 
 from chaos.concerns import LAG, RARELY, Concerns
-from chaos.shadows import starts
-from chaos.values import Execution, Fire, History, Violation
+from chaos.shadows import ends, key, starts
+from chaos.values import Entry, Execution, Fire, History, Violation
 
 EDITS = (("skipped", "edited"), ("skipped", "disabled"), ("skipped", "retired"))
 MISSED = {
@@ -82,16 +83,15 @@ def no_idle_cancels(history: History) -> list[Violation]:
     by_item: dict[tuple[str, int], list[Execution]] = defaultdict(list)
     for execution in history.executions:
         by_item[execution.slice].append(execution)
-    began: dict[int, float] = {}
-    for start in starts(history):
-        began[start.execution] = min(start.at, began.get(start.execution, start.at))
+    held = _held(history)
     concerns, found = Concerns(history), []
     lags: Counter[str] = Counter()
     for execution in (e for e in history.executions if e.state == "cancelled" and not e.attempt):
         begin, end = fires.get(execution.fire, 0.0), execution.finished_at or history.end
         # First in, first out: only those before it keep it back.
         before = [e for e in by_item[execution.slice] if (fires.get(e.fire, 0.0), e.id) < (begin, execution.id)]
-        free_at = _free_at([e for e in before if began.get(e.id, end) < end], begin, end)
+        untils = [min(end, until) for e in before for since, until in held.get(e.id, ()) if since <= end]
+        free_at = max([begin, *untils])
         touched = execution.reason in BY_PEOPLE or concerns.touching(execution.slice, begin, end)
         if end > concerns.latest(execution.slice, free_at, begin) or not (touched or end < free_at + LAG):
             found.append(Violation(kind="cancelled without cause", text=str(execution)))
@@ -100,9 +100,15 @@ def no_idle_cancels(history: History) -> list[Violation]:
     return found + _too_many_lags(history, lags, "cancelled without cause")
 
 
-def _free_at(begun: Sequence[Execution], begin: float, end: float) -> float:
-    """Return when the last of those of an item ended that had begun, or else the first of two times.
-
-    The ledger keeps the last attempt only; an earlier one held the item as well, until the next.
-    """
-    return max([begin, *(min(end, execution.finished_at or end) for execution in begun)])
+def _held(history: History) -> dict[int, list[tuple[float, float]]]:
+    """Return execution → from when until when its attempts held its item; the ledger keeps the last one only."""
+    attempts: dict[int, list[Entry]] = defaultdict(list)
+    for start in sorted(starts(history), key=lambda start: start.attempt):
+        attempts[start.execution].append(start)
+    ended, held = ends(history), {}
+    for execution in history.executions:
+        begun = attempts.get(execution.id, [])
+        earlier = [(a.at, min(b.at, ended[key(a)].at if key(a) in ended else b.at)) for a, b in pairwise(begun)]
+        last = (execution.started_at, execution.finished_at or history.end)
+        held[execution.id] = earlier if last[0] is None else [*earlier, (last[0], last[1])]
+    return held
