@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from benchmarks.figures import Start
-from deploy.servers.nginx import children
+from deploy.family import working_processes
 
 ROOT = Path(__file__).parents[1]
 WORKERS = 64
@@ -67,7 +67,8 @@ class Site:
 
     def working_pid(self, process: subprocess.Popen[bytes]) -> int:
         """Wait for the working process of an instance."""
-        return int(eventually(lambda: max(children(process.pid), default=0), START_SECONDS, "its process has started"))
+        started = eventually(lambda: working_processes(process.pid), START_SECONDS, "its process has started")
+        return int(max(started))
 
     def drain(self) -> None:
         """End all instances as a deploy does."""

@@ -13,6 +13,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from chaos.proxy import Link
+from deploy.family import working_processes
 
 ROOT = Path(__file__).parents[1]
 WORKERS = 12
@@ -64,10 +65,8 @@ class Scheduler:
         """Return the process that works, the child of the supervisor; wait for it where one has just died."""
         deadline = time.monotonic() + WORKING_SECONDS
         while time.monotonic() < deadline:
-            with contextlib.suppress(OSError):
-                found = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-                if found:
-                    return int(found[0])
+            if found := working_processes(self.process.pid):
+                return max(found)
             time.sleep(0.02)
         return self.process.pid
 

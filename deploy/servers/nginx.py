@@ -11,6 +11,7 @@ from pathlib import Path
 from string import Template
 
 from deploy.daemons import waited
+from deploy.family import children
 from deploy.install import ROOT
 from deploy.readiness import status
 from deploy.servers.programs import program
@@ -138,16 +139,3 @@ def reload(folder: Path, pid: int) -> None:
     if not waited(lambda: not before & children(pid), RELOAD_SECONDS):
         left = sorted(before & children(pid))
         raise RuntimeError(f"nginx did not end its processes {left} within {RELOAD_SECONDS} s")
-
-
-def children(pid: int) -> set[int]:
-    """Return the processes that a process has started and that have not ended."""
-    found = set()
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, parent = path.read_text().rpartition(")")[2].split()[:2]
-        except OSError:
-            continue  # it has just ended
-        if int(parent) == pid and state not in "ZX":
-            found.add(int(path.parent.name))
-    return found

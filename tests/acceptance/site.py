@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from deploy.daemons import began_at
-from deploy.servers.nginx import children
+from deploy.family import children, working_processes
 
 ROOT = Path(__file__).parents[2]
 LEDGER = "__import__('scheduling.database.ledger').database.ledger.DatabaseLedger()"
@@ -98,7 +98,7 @@ class Scheduler:
         if self.process.poll() is not None:
             return
         # Without what handlers have left behind, which the supervisor has adopted, and which is theirs to end.
-        working = [pid for pid in children(self.pid) if b"--supervised" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        working = working_processes(self.pid)
         self.process.kill()
         self.process.wait()
         for pid in working:

@@ -16,7 +16,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from deploy.servers.nginx import children
+from deploy.family import children
 from deploy.servers.ports import free_port
 from tests.acceptance.browser import Browser
 from tests.acceptance.clone import copy_repository

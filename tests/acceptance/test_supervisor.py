@@ -10,8 +10,8 @@ from datetime import datetime
 import pytest
 
 from deploy.daemons import began_at
+from deploy.family import children
 from deploy.servers.mariadb import MariaDB
-from deploy.servers.nginx import children
 from deploy.servers.zookeeper import ZooKeeper
 from tests.acceptance.promises import living, shares
 from tests.acceptance.site import Site, eventually

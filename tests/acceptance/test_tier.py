@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from deploy.daemons import began_at
+from deploy.family import children
 from deploy.rolling import Refused
-from deploy.servers.nginx import Nginx, children
+from deploy.servers.nginx import Nginx
 from deploy.servers.tier import Tier
 from tests.acceptance.site import eventually
 from tests.acceptance.site import site as lend_site
