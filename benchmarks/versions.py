@@ -11,6 +11,9 @@ from benchmarks.columns import Column
 from benchmarks.site import ROOT
 from benchmarks.traffic import connect
 
+WRITTEN = (":!benchmarks/results", ":!docs/query-plans.md")
+"""What benchmarks write themselves, as git leaves it out."""
+
 
 def of_project() -> dict[str, str]:
     """Return the versions of all that is not a server."""
@@ -39,9 +42,10 @@ def of_servers(column: Column) -> dict[str, str]:
 
 
 def commit() -> str:
-    """Return the commit that is measured, and whether files differ from it."""
+    """Return the commit that is measured, and whether files differ from it, apart from results."""
     with contextlib.suppress(FileNotFoundError, subprocess.CalledProcessError):
-        return git("rev-parse", "--short", "HEAD") + (", edited" if git("status", "--porcelain") else "")
+        edited = git("status", "--porcelain", "--", ".", *WRITTEN)
+        return git("rev-parse", "--short", "HEAD") + (", edited" if edited else "")
     return "unknown"
 
 

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.versions import of_project
 from chaos.checker import check
 from chaos.figures import figures
 from chaos.keeping import keep
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that servers end with this process
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(10**6)
     print(f"chaos: SEED={seed} SECONDS={options.seconds:g}", flush=True)
-    folder = Path(tempfile.mkdtemp(prefix="chaos-"))
+    folder, versions = Path(tempfile.mkdtemp(prefix="chaos-")), of_project()
     try:
         history = run(folder, seed, options.seconds, options.settings)
     except (KeyboardInterrupt, SystemExit):
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     violations = check(history)
     results = options.results or (RESULTS if options.seconds >= LONG else None)
     if results:
-        write(history, violations, results)
+        write(history, violations, versions, results)
     kept = bool(violations or options.keep)
     keep(history, folder / "history.json") if kept else shutil.rmtree(folder)
     print(verdict(figures(history, violations), folder if kept else None))

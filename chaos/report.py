@@ -12,11 +12,16 @@ from chaos.values import History, Violation
 SHOWN = 50
 """Violations that are printed; all are in the figures."""
 
+PAUSES = (
+    "A failover takes from the fault to the first start of what another instance ran again. What two instances have "
+    "died of waits before it is begun again, longer each time; that is part of it."
+)
 
-def write(history: History, violations: Sequence[Violation], folder: Path) -> None:
-    """Write chaos.md, chaos.json and chaos.svg."""
+
+def write(history: History, violations: Sequence[Violation], versions: Mapping[str, str], folder: Path) -> None:
+    """Write chaos.md, chaos.json and chaos.svg; `versions` says what ran, commit and all."""
     folder.mkdir(parents=True, exist_ok=True)
-    found = figures(history, violations)
+    found = figures(history, violations) | {"versions": dict(versions)}
     (folder / "chaos.md").write_text(page(found))
     (folder / "chaos.json").write_text(json.dumps(found, indent=1) + "\n")
     (folder / "chaos.svg").write_text(plot(history))
@@ -29,9 +34,13 @@ def page(found: Mapping[str, Any]) -> str:
         "",
         f"`make chaos SECONDS={found['seconds']:g} SEED={found['seed']}`: {conclusion(found)}",
         "",
+        ", ".join(f"{name} {version}" for name, version in found["versions"].items()) + ".",
+        "",
         "![windows and runs, faults as bands](chaos.svg)",
         "",
         *_table(["kind of fault", "times", "failovers", "p50 s", "last s"], _kinds(found)),
+        "",
+        PAUSES,
         "",
         *_table(["lateness of undisturbed runs", "p50 ms", "p99 ms", "last ms"], [_lateness(found["lateness ms"])]),
         "",

@@ -181,7 +181,9 @@ def test_the_verdict_is_the_last_line(tmp_path):
 
 
 def test_the_page_names_the_run_and_each_violation():
-    text = page(figures(rerun(), [Violation(kind="overlap", text="two at a time")]))
+    found = figures(rerun(), [Violation(kind="overlap", text="two at a time")])
+    text = page(found | {"versions": {"Python": "3.11", "commit": "abc"}})
+    assert "Python 3.11, commit abc." in text
     assert "`make chaos SECONDS=0 SEED=1`" in text
     assert "| kill both | 1 | 1 | 7.5 | 7.5 |" in text
     assert "- overlap: two at a time" in text
@@ -196,6 +198,6 @@ def test_the_plot_shows_runs_that_ended_and_one_that_was_cut_short(tmp_path):
 
 
 def test_a_report_is_three_files(tmp_path):
-    write(rerun(), [], tmp_path / "results")
+    write(rerun(), [], {"commit": "abc"}, tmp_path / "results")
     assert json.loads((tmp_path / "results" / "chaos.json").read_text())["seed"] == 1
     assert {file.name for file in (tmp_path / "results").iterdir()} == {"chaos.md", "chaos.json", "chaos.svg"}
