@@ -137,7 +137,7 @@ def _save(row: Job, reason: Reason) -> int:
     _move_cursor(row, cursor, old, now)
     _make_items(row)
     if not row.enabled:
-        _cancel_unclaimed(row, reason, now)
+        _cancel_not_running(row, reason, now)
     return Cursor.objects.values_list("revision", flat=True).get(job=row)
 
 
@@ -182,12 +182,12 @@ def _account_for(old: Job, cursor: Cursor, missed: Missed, now: datetime) -> Non
     )
 
 
-def _cancel_unclaimed(row: Job, reason: Reason, now: datetime) -> None:
+def _cancel_not_running(row: Job, reason: Reason, now: datetime) -> None:
     # Whoever changes an execution's state holds its item, so that no claim of it is under way.
     list(Item.objects.select_for_update().filter(job=row).order_by("id").values_list("id"))
-    unclaimed = Execution.objects.filter(IS_LIVE, job=row, state__in=(ExecutionState.PENDING, ExecutionState.WAITING))
-    fires = sorted(set(unclaimed.values_list("fire_id", flat=True)))
-    unclaimed.update(state=ExecutionState.CANCELLED, live=None, finished_at=now, reason=reason)
+    waiting = Execution.objects.filter(IS_LIVE, job=row, state__in=(ExecutionState.PENDING, ExecutionState.WAITING))
+    fires = sorted(set(waiting.values_list("fire_id", flat=True)))
+    waiting.update(state=ExecutionState.CANCELLED, live=None, finished_at=now, reason=reason)
     transaction.on_commit(lambda: settle(fires), robust=True)  # else the sweep does
 
 

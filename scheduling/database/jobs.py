@@ -2,6 +2,7 @@
 
 import logging
 
+from scheduling.domain.errors import UnknownTimeZone
 from scheduling.domain.job import Job
 from scheduling.models import Cursor
 from scheduling.models import Job as JobRow
@@ -29,6 +30,9 @@ class JobReader:
 def _as_domain(row: JobRow) -> Job | None:
     try:
         return row.as_domain()
+    except UnknownTimeZone as error:
+        logger.error("job %s is left out until this machine's time zone rules know its zone: %s", row.name, error)
+        return None
     except ValueError as error:
         logger.error("job %s is left out until its row is mended in the admin: %s", row.name, error)
         return None

@@ -68,7 +68,9 @@ class OpeningBatch:
         Fire.objects.bulk_create(self._missed(), BATCH)
         insert_fires(self.by_job, self.by, self.now)
         opened = Fire.objects.filter(job__in=self.by_job, fire_time__in=self._fire_times(), run=0, state=FireState.OPEN)
-        self.ids = {(job, time): id for job, time, id in opened.values_list("job_id", "fire_time", "id")}
+        found = opened.values_list("job_id", "fire_time", "id")
+        # Not one that is still open since another opening, at a time that is opened for another job now.
+        self.ids = {(job, time): id for job, time, id in found if time in self.by_job[job].fires}
         self._link_coalesced()
         earlier = list(_unclaimed().filter(job__in=self.by_job))
         self._insert_executions()

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from scheduling.domain.fire import FireState, Reason
 from scheduling.domain.job import Job, Misfire
-from scheduling.domain.trigger import Trigger, fire_times_between, last_fire_time
+from scheduling.domain.trigger import Trigger, fire_times_between, last_fire_time, last_fire_times
 
 IN_TIME = timedelta(seconds=60)
 COUNTED_AT_MOST = 1_100
@@ -83,12 +83,7 @@ def _fire_once(job: Job, counted_to: datetime, last: datetime, now: datetime) ->
 
 def _fire_all(job: Job, counted_to: datetime, last: datetime, now: datetime) -> tuple[datetime, ...]:
     after = max(counted_to, oldest_to_catch_up(job, now) - timedelta(microseconds=1))
-    latest: list[datetime] = []
-    time: datetime | None = last
-    while time is not None and time > after and len(latest) < job.fire_all_most:
-        latest.append(time)
-        time = last_fire_time(job.trigger, after, time - timedelta(seconds=1))
-    return tuple(reversed(latest))
+    return tuple(last_fire_times(job.trigger, after, last, job.fire_all_most))
 
 
 def oldest_to_catch_up(job: Job, now: datetime) -> datetime:

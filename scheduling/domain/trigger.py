@@ -144,6 +144,9 @@ def last_fire_time(trigger: Trigger, after: datetime, until: datetime) -> dateti
     latest = trigger.next(after)
     if latest is None or latest > until:
         return None
+    following = trigger.next(latest)
+    if following is None or following > until:
+        return latest  # the only one, as in the windows of `last_fire_times`
     none_after = until
     while seconds := (none_after - latest) // SECOND:
         middle = latest + seconds // 2 * SECOND
@@ -153,6 +156,29 @@ def last_fire_time(trigger: Trigger, after: datetime, until: datetime) -> dateti
         else:
             none_after = middle
     return latest
+
+
+def last_fire_times(trigger: Trigger, after: datetime, until: datetime, most: int) -> list[datetime]:
+    """Return the latest `most` fire times in (after, until], in their order.
+
+    Looks for each no further back than the last gap was long, and where nothing is there, twice as far.
+    """
+    times: list[datetime] = []
+    gap, time = SECOND, last_fire_time(trigger, after, until)
+    while time is not None and len(times) < most:
+        times.append(time)
+        before = _last_before(trigger, after, time, gap)
+        gap, time = (time - before if before else gap), before
+    return times[::-1]
+
+
+def _last_before(trigger: Trigger, after: datetime, time: datetime, gap: timedelta) -> datetime | None:
+    until = time - SECOND
+    while gap < until - after:
+        if found := last_fire_time(trigger, until - gap, until):
+            return found
+        gap *= 2
+    return last_fire_time(trigger, after, until)
 
 
 def _next_cron(

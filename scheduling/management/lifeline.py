@@ -9,9 +9,10 @@ import socket
 import threading
 from dataclasses import dataclass, field
 
+from scheduling.management.ending import shortly
+
 logger = logging.getLogger("scheduling.supervisor")
 
-LAST_WORDS_SECONDS = 0.2
 DRAINED = b"drained\n"
 
 
@@ -50,11 +51,7 @@ class Lifeline:
             while self._line.recv(1):
                 pass
         try:
-            # On a thread of its own: where nobody reads the log any more, this one must not wait for it.
-            said = "the supervisor is gone: so is this process"
-            words = threading.Thread(target=logger.error, args=(said,), daemon=True)
-            words.start()
-            words.join(LAST_WORDS_SECONDS)
+            shortly(lambda: logger.error("the supervisor is gone: so is this process"))
         finally:
             if os.getpgrp() == os.getpid():
                 os.killpg(0, signal.SIGKILL)

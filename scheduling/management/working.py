@@ -1,11 +1,11 @@
 """The working process of `runscheduler`: one instance, put together here, run until a signal says otherwise."""
 
+import faulthandler
 import gc
 import logging
 import os
 import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -25,6 +25,7 @@ from scheduling.database.threads import on_ledger_thread, on_worker_thread
 from scheduling.domain.errors import SchedulingError
 from scheduling.domain.instance import Instance
 from scheduling.management.child import work
+from scheduling.management.ending import end_at_once, end_within, shortly
 from scheduling.management.lifeline import Lifeline
 from scheduling.ports.registry import Registry
 from scheduling.runtime.clock import monotonic
@@ -41,6 +42,13 @@ from scheduling.zookeeper.registry import ZooKeeperRegistry
 logger = logging.getLogger("scheduling.runscheduler")
 
 DRAIN_SECONDS = 60
+LAST_SECONDS = 5.0
+"""How long after a drain the interpreter may take to end."""
+
+LOOK_SECONDS = 1.0
+LOOKS_MOST = 300
+"""So often the loop may be found in the same tick, which ends far sooner however silent the database is."""
+
 EXIT_DRAINED = 0
 EXIT_LEFT_BEHIND = 3
 FROM_SUPERVISOR = signal.SIGUSR1
@@ -61,6 +69,7 @@ class InstanceProcess:
         self._draining = threading.Event()
         self._lifeline = lifeline
         self._asked = False
+        self._looks = 0
         clock = monotonic
         self._registry = registry = registry_at(registry_url(), wake=self._look_again)
         ledger = DatabaseLedger()
@@ -118,8 +127,17 @@ class InstanceProcess:
         loop.start()
         while loop.is_alive():
             # Signals are handled on this thread, which holds no lock that a handler could want.
-            loop.join(timeout=1)
+            loop.join(timeout=LOOK_SECONDS)
+            self._end_if_stuck()
         return self._end()
+
+    def _end_if_stuck(self) -> None:
+        # The heart beats on, so that nobody else would take over. Looks are counted, not seconds: a process that was
+        # frozen has not looked.
+        self._looks += 1
+        if self._looks > LOOKS_MOST:
+            shortly(say_stuck)
+            leave_behind()
 
     def _look_again(self) -> None:
         # On a thread of the registry's, which asks for nothing before the membership does.
@@ -131,17 +149,20 @@ class InstanceProcess:
 
     def _loop(self) -> None:
         while not self._draining.is_set():
-            self._wake.wait(self._node.tick())
-            self._wake.clear()
+            self._tick(float("inf"))
         self._drain()
+
+    def _tick(self, wait_most: float) -> None:
+        self._wake.wait(min(self._node.tick(), wait_most))
+        self._wake.clear()
+        self._looks = 0
 
     def _drain(self) -> None:
         logger.info("draining: %s executions still run", self._node.running())
         self._node.drain()
         until = time.monotonic() + DRAIN_SECONDS
         while not self._node.is_drained() and time.monotonic() < until:
-            self._wake.wait(min(self._node.tick(), 0.2))
-            self._wake.clear()
+            self._tick(0.2)
         if not self._node.running():
             # What still runs was cut off: its attempt has ended, and its token has moved on, so that nothing it writes
             # counts. It ends with this process, its own processes even before.
@@ -160,6 +181,7 @@ class InstanceProcess:
         if self._workers.running():
             # Handlers that were cut off; the interpreter's end could wait for them for ever.
             end_at_once(EXIT_DRAINED)
+        end_within(LAST_SECONDS, EXIT_DRAINED)
         return EXIT_DRAINED
 
     def _on_signal(self, number: int, _frame: object) -> None:
@@ -184,15 +206,15 @@ def registry_at(url: str, wake: Callable[[], None]) -> Registry:
     return ZooKeeperRegistry(address, wake)
 
 
+def say_stuck() -> None:
+    """Write down that the loop hangs, and where."""
+    logger.critical("the loop has been in one tick for %d looks: this process ends. What its threads do:", LOOKS_MOST)
+    faulthandler.dump_traceback()
+
+
 def leave_behind() -> NoReturn:
     """End this process at once; what it runs is taken over once its session has ended."""
     end_at_once(EXIT_LEFT_BEHIND)
-
-
-def end_at_once(code: int) -> NoReturn:
-    """End this process without the interpreter's end, which some threads may keep from coming."""
-    sys.stderr.flush()
-    os._exit(code)
 
 
 def this_instance(capacity: int) -> Instance:

@@ -79,12 +79,15 @@ class Membership:
         return self._entered and self._in_sight and self.cluster.leader == self.instance.id
 
     def knows_newest_zones(self) -> bool:
-        """Has no instance newer time zone rules? One with older rules would see other fire times."""
-        return all(other.tzdata <= self.instance.tzdata for other in self.cluster.instances.values())
+        """Has nobody else who opens newer time zone rules? One with older rules would see other fire times."""
+        return all(other.tzdata <= self.instance.tzdata for other in self._who_open())
 
     def zones_differ(self) -> bool:
-        """Do the instances know different time zone rules?"""
-        return len({i.tzdata for i in self.cluster.instances.values() if i.tzdata}) > 1
+        """Do those who open know different time zone rules?"""
+        return len({i.tzdata for i in self._who_open() if i.tzdata}) > 1
+
+    def _who_open(self) -> list[Instance]:
+        return [instance for instance in self.cluster.instances.values() if instance.takes_items]
 
     def drain(self) -> None:
         """Ask the leader to give this instance's items to others; the next reading repeats it until it is shown."""

@@ -130,7 +130,7 @@ class Child:
             while not wait([self._pipe, self._process.sentinel], LOOK_SECONDS) and self.is_alive():
                 watch.carry()
                 if watch.is_over():
-                    return self._killed(attempt, job)
+                    return _timed_out(attempt, job) if watch.has_begun else _not_begun(attempt)
             if not self._pipe.poll():
                 return self._died(attempt)
             result: Result = self._pipe.recv()
@@ -156,11 +156,6 @@ class Child:
         """Kill the process, and wait until it has ended."""
         self.kill()
         self._process.join()
-
-    def _killed(self, attempt: Attempt, job: Job) -> Result:
-        if self._slate.has_begun():
-            return _timed_out(attempt, job)
-        return _process_died(attempt, f"was killed: its handler had not begun after {START_SECONDS:g} s")
 
     def _died(self, attempt: Attempt) -> Result | None:
         how = _how(self._process.exitcode) if self._ends_within(END_SECONDS) else "had closed its pipe, and was killed"
@@ -200,7 +195,7 @@ class _Watch:
         self._context = context
         self._seconds = job.timeout if job.timeout and job.on_timeout is OnTimeout.KILL else float("inf")
         self._ends_at = time.monotonic() + START_SECONDS
-        self._has_begun = False
+        self.has_begun = False
 
     def carry(self) -> None:
         if self._context.cancelled:
@@ -211,8 +206,8 @@ class _Watch:
     def is_over(self) -> bool:
         """Is the time of the handler over, or that of a child to begin it?"""
         now = time.monotonic()
-        if not self._has_begun and self._slate.has_begun():
-            self._has_begun, self._ends_at = True, now + self._seconds
+        if not self.has_begun and self._slate.has_begun():
+            self.has_begun, self._ends_at = True, now + self._seconds
             self._context.begin()
         return now >= self._ends_at
 
@@ -238,6 +233,10 @@ def _process_died(attempt: Attempt, how: str) -> Result:
         reason=Reason.PROCESS_DIED,
         message=f"the handler's process {how}",
     )
+
+
+def _not_begun(attempt: Attempt) -> Result:
+    return _process_died(attempt, f"was killed: its handler had not begun after {START_SECONDS:g} s")
 
 
 def _timed_out(attempt: Attempt, job: Job) -> Result:

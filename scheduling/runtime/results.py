@@ -94,14 +94,13 @@ class Results:
     def _write(self) -> bool:
         if not self._unwritten:
             return False
-        written = self._finish()
+        for result, verdict in self._finish():
+            _log(result, verdict)
         fires = {result.attempt.fire for result in self._unwritten}
         self._unwritten = []
         # A fire of which something still runs here, and was not cut off, has not ended.
         running = set(self._workers.running().values()) - self._attempts.tokens.keys()
         self._ledger.settle(fires - {attempt.fire for attempt in running})
-        for result, verdict in written:
-            _log(result, verdict)
         return True
 
     def tidy(self) -> None:

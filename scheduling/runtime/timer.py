@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 
 class Timer:
-    """Due at first, then every `seconds` after it was last found due."""
+    """Due at first, then `seconds` after each restart."""
 
     def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
         self._seconds = seconds

@@ -184,6 +184,43 @@ def test_a_handler_that_was_cut_off_keeps_nothing_from_ending(site):
 
 
 @pytest.mark.parametrize("kind", ["database"], indirect=True)
+def test_a_thread_that_a_handler_has_left_keeps_nothing_from_ending(site):
+    scheduler = site.scheduler()
+    id = eventually(lambda: living(site), 30, "an instance is in the ledger")
+    site.request("probe-thread", 1)
+    eventually(lambda: site.executions("probe-thread")[0][1] == "succeeded", 30, "it has run")
+    scheduler.signal(signal.SIGTERM)
+    assert scheduler.wait(40) == 0
+    assert {died_by for _, died_by in deaths(site)} == id
+
+
+@pytest.mark.parametrize("kind", ["database"], indirect=True)
+def test_a_loop_that_hangs_in_a_strategy_ends_its_process_so_that_others_go_on(site):
+    scheduler = site.scheduler(env={"PROBE_STUCK": "1"})
+    eventually(lambda: living(site), 30, "an instance is in the ledger")
+    site.change("probe-tick", "strategy = 'tests.acceptance.probe.jobs.stuck'")
+    eventually(lambda: "ended with exit code 3" in site.log_text(), 60, "it has ended")
+    assert "the loop has been in one tick for 3 looks" in site.log_text()
+    assert re.search(r'probe/jobs.py", line \d+ in stuck', site.log_text())
+    site.change("probe-tick", "strategy = 'sticky'")
+    site.request("probe-tick", 1)
+    eventually(lambda: site.executions("probe-tick")[0][1] == "succeeded", 60, "the next process has run it")
+    assert scheduler.process.poll() is None
+
+
+@pytest.mark.parametrize("kind", ["database"], indirect=True)
+def test_one_start_that_fails_after_others_that_did_not_is_followed_by_another(site, tmp_path):
+    flag = tmp_path / "fails"
+    scheduler = site.scheduler(env={"PROBE_FAILS_IF": str(flag)})
+    first = registered(scheduler)
+    flag.touch()
+    os.kill(first, signal.SIGKILL)
+    eventually(lambda: scheduler.working_pid not in (0, first), 60, "a third process is registered")
+    assert "ended with exit code 1 before it was registered" in site.log_text()
+    assert not flag.exists()
+
+
+@pytest.mark.parametrize("kind", ["database"], indirect=True)
 def test_a_working_process_that_dies_again_and_again_is_started_with_growing_pauses(site):
     scheduler = site.scheduler(env={"PROBE_CRASHES": "1"})
     eventually(lambda: site.log_text().count("starts in") == 3, 60, "three of them have died")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduling.domain.trigger import CronTrigger, fire_times_between, last_fire_time, next_fire_times
+from scheduling.domain.trigger import CronTrigger, fire_times_between, last_fire_time, last_fire_times, next_fire_times
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
@@ -162,3 +162,4 @@ def test_the_last_fire_time_is_the_end_of_all_of_them(shift, expression, dst, of
     until = after + timedelta(milliseconds=millis)
     times = fire_times_between(trigger, after, until, 1_000)
     assert last_fire_time(trigger, after, until) == (times[-1] if times else None)
+    assert last_fire_times(trigger, after, until, 7) == times[-7:]

@@ -19,6 +19,7 @@ from scheduling.domain.trigger import (
     Trigger,
     fire_times_between,
     last_fire_time,
+    last_fire_times,
     next_fire_times,
 )
 
@@ -188,6 +189,16 @@ def test_the_last_fire_time_of_a_year_is_found_in_a_few_steps(trigger, expected)
     counting = Counting(trigger)
     assert last_fire_time(counting, NEW_YEAR, NEW_YEAR + timedelta(days=365)) == expected
     assert counting.asked <= 30
+
+
+@pytest.mark.parametrize("expression", ["* * * * * ?", "*/5 * * * * ?", "0 * * * * ?", "0 0 * * * ?"])
+def test_the_last_hundred_of_a_year_are_found_in_a_few_steps_each(expression):
+    counting = Counting(CronTrigger(expression=expression))
+    until = NEW_YEAR + timedelta(days=365)
+    times = last_fire_times(counting, NEW_YEAR, until, 100)
+    assert len(times) == 100
+    assert times == fire_times_between(counting.trigger, times[0] - SECOND, until, 1_000)
+    assert counting.asked <= 600
 
 
 def test_fire_times_between_two_times_include_the_second_and_are_limited():

@@ -6,6 +6,7 @@ import pytest
 
 from scheduling.domain.errors import BrokenLedger
 from scheduling.domain.fire import ExecutionState, FireState, Reason
+from scheduling.domain.job import Misfire
 from scheduling.domain.misfire import Missed
 from scheduling.tests.ports.stage import JOB, Stage
 
@@ -47,6 +48,13 @@ class OpeningSuite:
         assert {name: len(stage.probe.executions(name)) for name in ("one", "two", "three")} == dict.fromkeys(
             ("one", "two", "three"), 1
         )
+
+    def test_a_fire_that_is_still_open_is_not_opened_again_with_another_job_of_its_time(self, stage: Stage) -> None:
+        one = stage.configure("one", misfire=Misfire.FIRE_ALL)
+        stage.open(one, 60)
+        openings = [stage.opening(one, 30), stage.opening(stage.configure("two", misfire=Misfire.FIRE_ALL), 60)]
+        assert stage.ledger.open(openings, by="a") == {"one", "two"}
+        assert {name: len(stage.probe.executions(name)) for name in ("one", "two")} == {"one": 2, "two": 1}
 
     def test_nothing_to_open_is_nothing_won(self, stage: Stage) -> None:
         assert stage.ledger.open([], by="a") == frozenset()

@@ -144,6 +144,32 @@ def test_where_time_zone_rules_differ_those_who_know_the_newest_open_also_what_o
     assert states(stage) == {FireState.SUCCEEDED: 10}
 
 
+class Unsettling(MemoryLedger):
+    """Gives no answer, once, to whoever settles fires."""
+
+    failures = 1
+
+    def settle(self, fires=None):
+        if fires and self.failures:
+            self.failures -= 1
+            raise LedgerUnavailable("lost")
+        return super().settle(fires)
+
+
+def test_a_result_that_is_written_is_said_although_its_fire_could_not_be_settled(stage, caplog):
+    ledger = Unsettling(stage.now)
+    ledger.tables = stage.ledger.tables
+    stage.configure(trigger=ManualTrigger())
+    stage.node("a", ledger=ledger)
+    stage.play(3)
+    ledger.request("job", key=1, asked_by="ada")
+    with caplog.at_level("INFO"):
+        stage.play(10)
+    assert not ledger.failures
+    assert caplog.text.count("succeeded") == 1
+    assert states(stage) == {FireState.SUCCEEDED: 1}
+
+
 class Witnessed(MemoryLedger):
     """Knows who has opened its fires, in order."""
 
@@ -167,6 +193,23 @@ def test_an_instance_with_older_time_zone_rules_opens_nothing(stage):
     stage.play(14)
     assert owned(stage) == {"older": 1, "newer": 1}
     assert ledger.openers == ["older"] * 3 + ["newer"] * 7
+
+
+@pytest.mark.parametrize("why", ["holding", "draining"])
+def test_an_instance_with_newer_time_zone_rules_that_starts_nothing_keeps_nobody_from_opening(stage, why):
+    ledger = Witnessed(stage.now)
+    ledger.tables = stage.ledger.tables
+    stage.configure()
+    stage.node("older", ledger=ledger, tzdata="2026a")
+    stage.play(7)
+    newer = stage.node("newer", ledger=ledger, tzdata="2026b")
+    if why == "holding":
+        newer.clock_offset = -60
+    else:
+        newer.node.drain()
+    stage.play(14)
+    assert set(ledger.openers) == {"older"}
+    assert states(stage) == {FireState.SUCCEEDED: 10}
 
 
 class Broken(MemoryLedger):

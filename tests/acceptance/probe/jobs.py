@@ -9,9 +9,20 @@ import threading
 import time
 
 from scheduling import Context, job
+from scheduling.management import working
 
 if os.environ.get("PROBE_CRASHES") and "--supervised" in sys.argv:
     os.kill(os.getpid(), signal.SIGKILL)
+if os.path.exists(os.environ.get("PROBE_FAILS_IF", "")) and "--supervised" in sys.argv:
+    os.remove(os.environ["PROBE_FAILS_IF"])
+    raise OSError("the probe cannot be imported this time")
+if os.environ.get("PROBE_STUCK"):
+    working.LOOKS_MOST = 3
+
+
+def stuck(*_asked: object) -> None:
+    """Share items out never."""
+    time.sleep(3600)
 
 
 @job("probe-hundred", cron="*/2 * * * * ?", sharding_total_count=100)
@@ -64,6 +75,12 @@ def stays(context: Context) -> None:
     thread = threading.Thread(target=time.sleep, args=(300,), daemon=False)
     thread.start()
     thread.join()
+
+
+@job("probe-thread", sharding_total_count=1)
+def thread(context: Context) -> None:
+    """Leave a thread behind that the interpreter's end waits for."""
+    threading.Thread(target=time.sleep, args=(300,), daemon=False).start()
 
 
 @job("probe-second", sharding_total_count=4)
