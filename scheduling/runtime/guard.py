@@ -37,10 +37,10 @@ class LedgerGuard:
 
     def read(self, ask: Callable[[], Cursors]) -> Cursors:
         """Return the cursors that the ledger answers, and take note of them and of its clock."""
-        asked_at = self._wall_clock()
+        asked_at, asked_at_wall = self._clock(), self._wall_clock()
         cursors = ask()
-        self._offset.note(asked_at, cursors.now, self._wall_clock())
-        self._leap.note(cursors.now, self._clock())
+        self._offset.note(asked_at_wall, cursors.now, self._wall_clock())
+        self._leap.note(asked_at, cursors.now, self._clock())
         for job, cursor in cursors.jobs.items():
             self._went_back |= job in self._cursors and _is_older(cursor, self._cursors[job])
         self._cursors.update(cursors.jobs)

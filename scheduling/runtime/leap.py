@@ -18,7 +18,7 @@ class Leap:
 
     def __init__(self) -> None:
         self._now: datetime | None = None
-        self._read_at = 0.0
+        self._asked_at = 0.0
         self._since: float | None = None
 
     @property
@@ -26,14 +26,17 @@ class Leap:
         """Is the ledger's clock not to be believed?"""
         return self._since is not None
 
-    def note(self, ledger_now: datetime, answered_at: float) -> None:
-        """Take over a reading of the ledger's clock, and when it was answered, by the monotonic clock."""
-        ahead = ledger_now - self._now - timedelta(seconds=answered_at - self._read_at) if self._now else timedelta()
+    def note(self, asked_at: float, ledger_now: datetime, answered_at: float) -> None:
+        """Take over a reading of the ledger's clock, made between these two times of the monotonic one.
+
+        As much time may have passed since the last one as since it was asked for: its answer may have come late.
+        """
+        ahead = ledger_now - self._now - timedelta(seconds=answered_at - self._asked_at) if self._now else timedelta()
         if ahead > LEAP:
             self._since = answered_at if self._since is None else self._since
             if answered_at - self._since < BELIEVED_AFTER_SECONDS:
                 return
-        self._now, self._read_at, self._since = ledger_now, answered_at, None
+        self._now, self._asked_at, self._since = ledger_now, asked_at, None
 
     def forget(self) -> None:
         """Believe the next reading, whatever it is."""

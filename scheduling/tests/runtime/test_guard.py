@@ -172,11 +172,18 @@ def test_a_clock_that_leaps_kills_nobody(stage, leap):
 @pytest.mark.parametrize(("steps", "expected"), [([59], False), ([61], True), ([61, -61], False), ([-9_999], False)])
 def test_only_a_step_forward_of_more_than_a_minute_is_a_leap(steps, expected):
     leap, ahead = Leap(), 0
-    leap.note(NOON, 7.0)
+    leap.note(7.0, NOON, 7.0)
     for n, step in enumerate(steps, start=1):
         ahead += step
-        leap.note(NOON + timedelta(seconds=n + ahead), 7.0 + n)
+        leap.note(7.0 + n, NOON + timedelta(seconds=n + ahead), 7.0 + n)
     assert leap.is_on == expected
+
+
+def test_an_answer_that_came_late_makes_no_leap_of_the_next_reading():
+    leap = Leap()
+    leap.note(7.0, NOON, 7.0 + 3_600)  # stopped in between
+    leap.note(7.0 + 3_601, NOON + timedelta(seconds=3_601), 7.0 + 3_601)
+    assert not leap.is_on
 
 
 def test_an_instance_that_has_seen_the_ledger_go_back_starts_nothing_until_it_is_restarted(stage):

@@ -110,7 +110,7 @@ class Machine:
         leap = self.node._guard._leap
         if leap._now is None:
             return False
-        expected = leap._now + timedelta(seconds=self.clock() - leap._read_at)
+        expected = leap._now + timedelta(seconds=self.clock() - leap._asked_at)
         return abs(self.world.believed() - expected) < timedelta(seconds=2)
 
     def next_at(self):
