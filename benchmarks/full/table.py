@@ -31,7 +31,10 @@ def markdown(with_what: Mapping[str, str], fires: int, columns: Mapping[str, Map
             for name, empty in found["empty"].items()
         ]
         lines += [f"| {name} | – | {ms:.1f} | – |" for name, ms in found["prune"].items()]
-        lines += ["", f"Beyond {MOST}: {', '.join(late)}." if late else f"Nothing but pruning is beyond {MOST}."]
+        lines += [
+            "",
+            f"Beyond {MOST}: {', '.join(late)}." if late else f"Nothing is beyond {MOST}, pruning left aside.",
+        ]
     return "\n".join(lines) + "\n"
 
 

@@ -185,9 +185,9 @@ def _account_for(old: Job, cursor: Cursor, missed: Missed, now: datetime) -> Non
 def _cancel_not_running(row: Job, reason: Reason, now: datetime) -> None:
     # Whoever changes an execution's state holds its item, so that no claim of it is under way.
     list(Item.objects.select_for_update().filter(job=row).order_by("id").values_list("id"))
-    waiting = Execution.objects.filter(IS_LIVE, job=row, state__in=(ExecutionState.PENDING, ExecutionState.WAITING))
-    fires = sorted(set(waiting.values_list("fire_id", flat=True)))
-    waiting.update(state=ExecutionState.CANCELLED, live=None, finished_at=now, reason=reason)
+    not_running = Execution.objects.filter(IS_LIVE, job=row, state__in=(ExecutionState.PENDING, ExecutionState.WAITING))
+    fires = sorted(set(not_running.values_list("fire_id", flat=True)))
+    not_running.update(state=ExecutionState.CANCELLED, live=None, finished_at=now, reason=reason)
     transaction.on_commit(lambda: settle(fires), robust=True)  # else the sweep does
 
 

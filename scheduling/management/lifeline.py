@@ -13,7 +13,7 @@ from scheduling.management.ending import shortly
 
 logger = logging.getLogger("scheduling.supervisor")
 
-DRAINED = b"drained\n"
+DRAINED, HANGS = b"drained\n", b"hangs\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +42,11 @@ class Lifeline:
         with contextlib.suppress(OSError):
             self._line.sendall(DRAINED)
 
+    def tell_hangs(self) -> None:
+        """Say that the end which follows is no fault of what runs."""
+        with contextlib.suppress(OSError):
+            self._line.sendall(HANGS)
+
     def hold(self) -> None:
         """From now on end with the supervisor, at once."""
         threading.Thread(target=self._await_end, name="lifeline", daemon=True).start()
@@ -59,11 +64,11 @@ class Lifeline:
 
 
 class SupervisorsEnd:
-    """The supervisor's end: `registered` is what came last, `drained` whether the end was an orderly one."""
+    """The supervisor's end: who `registered` last, whether it has `drained`, and whether its loop `hung`."""
 
     def __init__(self) -> None:
         self.registered: Registered | None = None
-        self.drained = False
+        self.drained = self.hung = False
         self._line, self.other = socket.socketpair()
         self._listener = threading.Thread(target=self._listen, name="listener", daemon=True)
 
@@ -91,6 +96,9 @@ class SupervisorsEnd:
                 if line == DRAINED:
                     # What has been forked may hold the other end for long.
                     self.drained = True
+                    return
+                if line == HANGS:
+                    self.hung = True
                     return
                 # One that broke off in the middle tells nothing.
                 if line.endswith(b"\n"):

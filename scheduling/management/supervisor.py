@@ -28,7 +28,8 @@ from scheduling.runtime.processes import signal_name
 logger = logging.getLogger("scheduling.supervisor")
 
 DRAINED = 0
-COULD_NOT_START = (1, 2)
+COULD_NOT_START = 1
+WRONG_USAGE = 2
 LEFT_BEHIND = 3
 UNKNOWN = 255
 """For a process whose end somebody else has been told of."""
@@ -40,13 +41,14 @@ END_SECONDS = 10.0
 ANSWER_SECONDS = 10.0
 
 
-def is_over(code: int, *, asked: bool, registered: bool, drained: bool) -> bool:
+def is_over(code: int, *, asked: bool, registered: bool, before: bool, drained: bool) -> bool:
     """Is no other working process to be started? Python's code for a crash is the one for "could not start", too.
 
-    So one that could not start ends it all only where none was ever `registered`: later it is trouble that passes.
+    So one that could not start ends it all only where none was registered `before`: later it is trouble that passes.
     A handler may end the process with any code, so that it has drained is what it has said, not how it ended.
     """
-    return asked or drained or (code in COULD_NOT_START and not registered)
+    could_not_start = code == WRONG_USAGE or (code == COULD_NOT_START and not before)
+    return asked or drained or (could_not_start and not registered)
 
 
 def next_pause(previous: float | None, ran: float) -> float:
@@ -115,7 +117,7 @@ class Supervisor:
         self._events: SimpleQueue[signal.Signals | int] = SimpleQueue()  # signals, and exit codes
         self._asked = False
         self._pause: float | None = None
-        self._was_registered = False
+        self._one_was_registered = False
         self._spared: frozenset[int] = frozenset()
 
     def run(self) -> int:
@@ -162,18 +164,18 @@ class Supervisor:
         ended = end_all(working.pid, self._spared, END_SECONDS)
         working.lifeline.close(END_SECONDS)
         registered = working.lifeline.registered
-        self._was_registered |= registered is not None
-        known = {"asked": self._asked, "drained": working.lifeline.drained}
-        over = is_over(code, registered=self._was_registered, **known)
+        known = {"asked": self._asked, "registered": registered is not None, "drained": working.lifeline.drained}
+        over = is_over(code, before=self._one_was_registered, **known)
         if registered:
+            self._one_was_registered = True
             level = logging.WARNING if self._asked else logging.ERROR
             died = "instance %s: its working process, pid %s, %s"
             logger.log(level, died, registered.instance, working.pid, ending(code))
-            left = self._asked and code == EXIT_LEFT_BEHIND
+            left = working.lifeline.hung or (self._asked and code == EXIT_LEFT_BEHIND)
             self._report(registered, ended, registered.instance if left else SUPERVISOR)
         elif not over:
             logger.error("the working process, pid %s, %s before it was registered", working.pid, ending(code))
-        return exit_code(code, registered=registered is not None, **known) if over else None
+        return exit_code(code, **known) if over else None
 
     def _report(self, registered: Registered, ended: bool, by: str) -> None:
         if ended:

@@ -1,16 +1,17 @@
 """The working process of `runscheduler`: one instance, put together here, run until a signal says otherwise."""
 
-import faulthandler
 import gc
 import logging
 import os
 import signal
 import socket
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from django.core.management.base import CommandError
 from django.db import DatabaseError, connection
@@ -25,8 +26,9 @@ from scheduling.database.threads import on_ledger_thread, on_worker_thread
 from scheduling.domain.errors import SchedulingError
 from scheduling.domain.instance import Instance
 from scheduling.management.child import work
-from scheduling.management.ending import end_at_once, end_within, shortly
+from scheduling.management.ending import end_at_once, end_within
 from scheduling.management.lifeline import Lifeline
+from scheduling.management.watchdog import Watchdog
 from scheduling.ports.registry import Registry
 from scheduling.runtime.clock import monotonic
 from scheduling.runtime.executor import ThreadWorkers
@@ -46,9 +48,6 @@ LAST_SECONDS = 5.0
 """How long after a drain the interpreter may take to end."""
 
 LOOK_SECONDS = 1.0
-LOOKS_MOST = 300
-"""So often the loop may be found in the same tick, which ends far sooner however silent the database is."""
-
 EXIT_DRAINED = 0
 EXIT_LEFT_BEHIND = 3
 FROM_SUPERVISOR = signal.SIGUSR1
@@ -69,7 +68,7 @@ class InstanceProcess:
         self._draining = threading.Event()
         self._lifeline = lifeline
         self._asked = False
-        self._looks = 0
+        self._watchdog = Watchdog()
         clock = monotonic
         self._registry = registry = registry_at(registry_url(), wake=self._look_again)
         ledger = DatabaseLedger()
@@ -128,16 +127,18 @@ class InstanceProcess:
         while loop.is_alive():
             # Signals are handled on this thread, which holds no lock that a handler could want.
             loop.join(timeout=LOOK_SECONDS)
-            self._end_if_stuck()
+            if self._watchdog.look():
+                end_at_once(EXIT_LEFT_BEHIND, lambda: self._say_where_it_hangs(loop))
         return self._end()
 
-    def _end_if_stuck(self) -> None:
-        # The heart beats on, so that nobody else would take over. Looks are counted, not seconds: a process that was
-        # frozen has not looked.
-        self._looks += 1
-        if self._looks > LOOKS_MOST:
-            shortly(say_stuck)
-            leave_behind()
+    def _say_where_it_hangs(self, loop: threading.Thread) -> None:
+        if self._lifeline:
+            self._lifeline.tell_hangs()
+        frame = sys._current_frames().get(loop.ident or 0)
+        where = "".join(traceback.format_stack(frame)) if frame else "it has ended"
+        logger.critical(
+            "instance %s: its loop hangs, so this process ends. It is at:\n%s", self._membership.instance.id, where
+        )
 
     def _look_again(self) -> None:
         # On a thread of the registry's, which asks for nothing before the membership does.
@@ -148,14 +149,21 @@ class InstanceProcess:
         keep_alive(self._session, self._stopped)
 
     def _loop(self) -> None:
-        while not self._draining.is_set():
-            self._tick(float("inf"))
-        self._drain()
+        with connection.execute_wrapper(self._note_statement):
+            while not self._draining.is_set():
+                self._tick(float("inf"))
+            self._drain()
 
     def _tick(self, wait_most: float) -> None:
         self._wake.wait(min(self._node.tick(), wait_most))
         self._wake.clear()
-        self._looks = 0
+        self._watchdog.pet()
+
+    def _note_statement(self, execute: Callable[..., Any], *statement: Any) -> Any:
+        try:
+            return execute(*statement)
+        finally:
+            self._watchdog.pet()
 
     def _drain(self) -> None:
         logger.info("draining: %s executions still run", self._node.running())
@@ -181,7 +189,8 @@ class InstanceProcess:
         if self._workers.running():
             # Handlers that were cut off; the interpreter's end could wait for them for ever.
             end_at_once(EXIT_DRAINED)
-        end_within(LAST_SECONDS, EXIT_DRAINED)
+        if self._lifeline:
+            end_within(LAST_SECONDS, EXIT_DRAINED)
         return EXIT_DRAINED
 
     def _on_signal(self, number: int, _frame: object) -> None:
@@ -204,12 +213,6 @@ def registry_at(url: str, wake: Callable[[], None]) -> Registry:
             _("REGISTRY_URL names files that are not there: %(files)s") % {"files": ", ".join(missing)}, returncode=1
         )
     return ZooKeeperRegistry(address, wake)
-
-
-def say_stuck() -> None:
-    """Write down that the loop hangs, and where."""
-    logger.critical("the loop has been in one tick for %d looks: this process ends. What its threads do:", LOOKS_MOST)
-    faulthandler.dump_traceback()
 
 
 def leave_behind() -> NoReturn:

@@ -29,8 +29,11 @@ class Leap:
     def note(self, asked_at: float, ledger_now: datetime, answered_at: float) -> None:
         """Take over a reading of the ledger's clock, made between these two times of the monotonic one.
 
-        As much time may have passed since the last one as since it was asked for: its answer may have come late.
+        As much time may have passed since the last one as since it was asked for: its answer may have come late. One
+        that came later than a leap is long tells nothing.
         """
+        if answered_at - asked_at > LEAP.total_seconds():
+            return
         ahead = ledger_now - self._now - timedelta(seconds=answered_at - self._asked_at) if self._now else timedelta()
         if ahead > LEAP:
             self._since = answered_at if self._since is None else self._since

@@ -23,7 +23,8 @@ class Offset:
         """Take over a reading; the ledger's clock was read between these two times of this machine's."""
         now = ledger_now.timestamp()
         least, most = asked_at - now, answered_at - now
-        self.seconds = round((least + most) / 2, 1) + 0.0  # never -0.0
+        # As before, if that may still be so: an answer that came late tells little.
+        self.seconds = round(min(max(self.seconds, least), most), 1) + 0.0  # never -0.0
         good = least <= LIMIT_SECONDS and most >= -LIMIT_SECONDS
         self._good = self._good + 1 if good else 0
         self.is_off = not good or (self.is_off and self._good < GOOD_READINGS)

@@ -12,25 +12,27 @@ from scheduling.management.supervisor import ending, exit_code, is_over, next_pa
 
 
 @pytest.mark.parametrize(
-    ("code", "asked", "registered", "over"),
+    ("code", "asked", "registered", "before", "over"),
     [
-        (0, False, True, False),  # a handler has ended it
-        (1, False, False, True),  # it could not start
-        (2, False, False, True),
-        (1, False, True, False),  # it had started: Python's code for an exception
-        (3, False, True, False),
-        (-9, False, True, False),
-        (-9, False, False, False),
-        (-9, True, True, True),
-        (3, True, True, True),
+        (0, False, True, False, False),  # a handler has ended it
+        (1, False, False, False, True),  # it could not start
+        (2, False, False, False, True),
+        (1, False, False, True, False),  # though one before it could
+        (2, False, False, True, True),  # the code on disk is another one by now
+        (1, False, True, False, False),  # it had started: Python's code for an exception
+        (3, False, True, False, False),
+        (-9, False, True, False, False),
+        (-9, False, False, False, False),
+        (-9, True, True, True, True),
+        (3, True, True, False, True),
     ],
 )
-def test_only_what_died_unasked_is_started_again(code, asked, registered, over):
-    assert is_over(code, asked=asked, registered=registered, drained=False) is over
+def test_only_what_died_unasked_is_started_again(code, asked, registered, before, over):
+    assert is_over(code, asked=asked, registered=registered, before=before, drained=False) is over
 
 
 def test_what_has_said_that_it_is_drained_is_not_started_again():
-    assert is_over(0, asked=False, registered=True, drained=True)
+    assert is_over(0, asked=False, registered=True, before=False, drained=True)
     assert exit_code(0, asked=True, registered=True, drained=True) == 0
 
 
@@ -100,6 +102,14 @@ def test_a_line_that_broke_off_tells_nothing(line):
     worker._line.close()
     end.close(20)
     assert end.registered.instance == "host-1"
+
+
+def test_that_its_loop_hangs_is_the_last_word_of_one_that_was_registered(line):
+    end, worker = line
+    worker.tell("host-1", "key-1")
+    worker.tell_hangs()
+    end.hear_out(20)
+    assert (end.hung, end.drained, end.registered.instance) == (True, False, "host-1")
 
 
 def test_the_last_word_is_heard_though_something_forked_holds_the_line(line):

@@ -51,6 +51,14 @@ def test_an_answer_that_took_long_proves_nothing():
     assert read(offset, LIMIT_SECONDS + 3, way=2.5)
 
 
+def test_an_offset_is_shown_as_before_as_long_as_late_answers_leave_room_for_it():
+    offset, shown = Offset(), []
+    for ahead, way in ((0.3, 0), (1.2, 1.2), (-0.9, 1.2), (1.2, 0.3)):
+        read(offset, ahead, way)
+        shown.append(offset.seconds)
+    assert shown == [0.3, 0.3, 0.3, 0.9]
+
+
 def guard_that_reads(*cursors):
     guard = LedgerGuard(lambda: 0.0, lambda: AT_NOON)
     for cursor in cursors:
@@ -181,9 +189,20 @@ def test_only_a_step_forward_of_more_than_a_minute_is_a_leap(steps, expected):
 
 def test_an_answer_that_came_late_makes_no_leap_of_the_next_reading():
     leap = Leap()
-    leap.note(7.0, NOON, 7.0 + 3_600)  # stopped in between
-    leap.note(7.0 + 3_601, NOON + timedelta(seconds=3_601), 7.0 + 3_601)
+    leap.note(7.0, NOON, 7.0 + 9)
+    leap.note(17.0, NOON + timedelta(seconds=10 + 59), 17.0)
     assert not leap.is_on
+
+
+def test_an_answer_that_took_an_hour_neither_is_a_leap_nor_hides_one():
+    leap = Leap()
+    leap.note(7.0, NOON, 7.0)
+    leap.note(8.0, NOON + timedelta(seconds=1), 8.0 + 3_600)  # stopped in between
+    leap.note(3_609.0, NOON + timedelta(seconds=3_602), 3_609.0)
+    assert not leap.is_on
+    leap.note(3_610.0, NOON + timedelta(seconds=3_603), 3_610.0 + 3_600)
+    leap.note(7_211.0, NOON + timedelta(seconds=7_204 + 61), 7_211.0)
+    assert leap.is_on
 
 
 def test_an_instance_that_has_seen_the_ledger_go_back_starts_nothing_until_it_is_restarted(stage):

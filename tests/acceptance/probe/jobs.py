@@ -9,19 +9,18 @@ import threading
 import time
 
 from scheduling import Context, job
-from scheduling.management import working
+from scheduling.management import watchdog
 
 if os.environ.get("PROBE_CRASHES") and "--supervised" in sys.argv:
     os.kill(os.getpid(), signal.SIGKILL)
 if os.path.exists(os.environ.get("PROBE_FAILS_IF", "")) and "--supervised" in sys.argv:
     os.remove(os.environ["PROBE_FAILS_IF"])
     raise OSError("the probe cannot be imported this time")
-if os.environ.get("PROBE_STUCK"):
-    working.LOOKS_MOST = 3
 
 
-def stuck(*_asked: object) -> None:
-    """Share items out never."""
+def hangs(*_asked: object) -> None:
+    """Share items out never, and let the watchdog find that soon."""
+    watchdog.MOST = 3
     time.sleep(3600)
 
 
