@@ -41,6 +41,7 @@ class Membership:
         self.cluster = Cluster()
         self.mine: Mapping[str, frozenset[int]] = {}
         self.opens_first: frozenset[str] = frozenset()
+        self._zones: frozenset[str] = frozenset()
         self._ledger = ledger
         self._registry = registry
         self._session = session
@@ -80,14 +81,11 @@ class Membership:
 
     def knows_newest_zones(self) -> bool:
         """Has nobody else who opens newer time zone rules? One with older rules would see other fire times."""
-        return all(other.tzdata <= self.instance.tzdata for other in self._who_open())
+        return all(zones <= self.instance.tzdata for zones in self._zones)
 
     def zones_differ(self) -> bool:
         """Do those who open know different time zone rules?"""
-        return len({i.tzdata for i in self._who_open() if i.tzdata}) > 1
-
-    def _who_open(self) -> list[Instance]:
-        return [instance for instance in self.cluster.instances.values() if instance.takes_items]
+        return len(self._zones) > 1
 
     def drain(self) -> None:
         """Ask the leader to give this instance's items to others; the next reading repeats it until it is shown."""
@@ -121,6 +119,7 @@ class Membership:
         self._session.leave()
         self.instance = replace(self.instance, id=id)
         self.cluster = Cluster()
+        self._zones = frozenset()
         self.mine, self.opens_first = {}, frozenset()
         self._entered = False
         self._timer.ring()
@@ -170,6 +169,7 @@ class Membership:
         self._answered_at = now
         self._log_leader(cluster)
         differed, self.cluster = self.zones_differ(), replace(cluster, assignments=self.cluster.assignments)
+        self._zones = _zones_of_openers(cluster)
         if self.zones_differ() and not differed:
             logger.warning("instances know different time zone rules: only those with the newest open fires")
         if cluster.assignments is not self.cluster.assignments:
@@ -227,6 +227,10 @@ class Membership:
             for word, items in (("gained", after - before), ("lost", before - after)):
                 if items:
                     logger.info("%s items %s: %s on %s", job, word, _in_words(items), self.instance.id)
+
+
+def _zones_of_openers(cluster: Cluster) -> frozenset[str]:
+    return frozenset(each.tzdata for each in cluster.instances.values() if each.takes_items and each.tzdata)
 
 
 def _log_holding(instance: Instance) -> None:
