@@ -28,6 +28,9 @@ EDITS = frozenset({"edit"})
 SLACK = 0.1
 """Seconds by which the scheduler may think that a handler began before it did, and its time is over sooner."""
 
+READ = 0.1
+"""Seconds from what a transaction has read to the time that it writes down as its own."""
+
 RECOVERY = 12.0
 """Seconds after a fault in which things may still be late: session timeout, take-over, start of a process."""
 
@@ -90,3 +93,10 @@ def failure_times(history: History) -> Time:
         return end.at if end.outcome != "done" else None
 
     return failed
+
+
+def surely_enabled(history: History, job: str, at: float) -> bool:
+    """Was a job enabled at a time, also if an edit that was under way then was in force already, or not yet?"""
+    periods = sorted((p for p in history.periods if p.job == job and p.after <= at), key=lambda p: p.revision)
+    known = max((n for n, period in enumerate(periods) if period.told <= at - READ), default=0)
+    return bool(periods) and all(period.enabled for period in periods[known:])

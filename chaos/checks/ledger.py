@@ -4,7 +4,7 @@ import math
 from collections import defaultdict
 
 from chaos.concerns import Concerns
-from chaos.shadows import ends, failure_times, key, kill_times, lost_node, starts
+from chaos.shadows import ends, failure_times, key, kill_times, lost_node, starts, surely_enabled
 from chaos.values import Entry, Execution, Fault, History, Violation
 
 CLOCK = 0.02
@@ -66,10 +66,8 @@ def _difference(history: History, execution: Execution, start: Entry | None, out
 
 
 def _was_unwanted(history: History, execution: Execution) -> bool:
-    """Is failover off, or was the job disabled, so that nobody wanted it run again?"""
-    at = execution.finished_at or history.end
-    configured = [period for period in history.periods if period.job == execution.job and period.after <= at]
-    enabled = max(configured, key=lambda period: period.revision).enabled if configured else False
+    """Is failover off, or may the job have been disabled, so that nobody wanted it run again?"""
+    enabled = surely_enabled(history, execution.job, execution.finished_at or history.end)
     return not enabled or any(job.name == execution.job and not job.failover for job in history.jobs)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from chaos.checks.attempts import reruns
 from chaos.concerns import Concerns
-from chaos.shadows import failure_times, lost_node, starts
+from chaos.shadows import failure_times, lost_node, starts, surely_enabled
 from chaos.values import Entry, Execution, History, Violation
 
 CLOCK = 0.05
@@ -51,9 +51,7 @@ def _unfailed(history: History) -> Mapping[int, int]:
 
 
 def _was_wanted(history: History, execution: Execution) -> bool:
-    at = execution.finished_at or history.end
-    since = [period for period in history.periods if period.job == execution.job and period.after <= at]
-    return bool(since) and max(since, key=lambda period: period.revision).enabled
+    return surely_enabled(history, execution.job, execution.finished_at or history.end)
 
 
 def not_too_soon(history: History) -> list[Violation]:

@@ -8,6 +8,7 @@ from chaos.checker import CHECKS, check
 from chaos.checks.fires import accounted_once
 from chaos.checks.windows import Window, match
 from chaos.keeping import keep, load
+from chaos.shadows import surely_enabled
 from chaos.values import Fault, Instance, Item, Job, Marker, Request
 from tests.chaos.histories import (
     JOB,
@@ -263,6 +264,16 @@ EXCUSED = {
         effects=(*effects(1), *effects(3)),
     ),
 }
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [(1000, False), (1019, True), (1020.2, False), (1025, False), (1030.2, False), (1030.52, False), (1031, True)],
+)
+def test_while_an_edit_is_under_way_nobody_knows_whether_a_job_is_enabled(at, expected):
+    off = period(revision=2, after=1020.0, enabled=False, asked=1019.9, told=1020.5)
+    on = period(revision=3, after=1030.0, enabled=True, asked=1029.9, told=1030.5)
+    assert surely_enabled(history(periods=(period(), off, on)), JOB, at) is expected
 
 
 @pytest.mark.parametrize("what", EXCUSED)
