@@ -411,7 +411,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("number", models.PositiveIntegerField()),
                 ("token", models.BigIntegerField(default=0)),
-                ("execution_id", models.BigIntegerField(null=True, unique=True)),
+                ("execution_id", models.BigIntegerField(db_index=True, null=True)),
                 ("instance_id", models.CharField(db_index=True, max_length=64, null=True)),
                 (
                     "job",

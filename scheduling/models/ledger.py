@@ -92,7 +92,8 @@ class Item(models.Model):
     job = models.ForeignKey(Job, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="items")
     number = models.PositiveIntegerField()
     token = models.BigIntegerField(default=0)
-    execution_id = models.BigIntegerField(null=True, unique=True)
+    # Not unique: MariaDB would lock gaps to look for duplicates, and claims of neighbours could deadlock.
+    execution_id = models.BigIntegerField(null=True, db_index=True)
     instance_id = models.CharField(max_length=64, null=True, db_index=True)  # NULL is "free"
 
     class Meta:
