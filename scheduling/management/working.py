@@ -189,7 +189,7 @@ class InstanceProcess:
         if self._workers.running():
             # Handlers that were cut off; the interpreter's end could wait for them for ever.
             end_at_once(EXIT_DRAINED)
-        if self._lifeline:
+        if self._lifeline:  # else this process is another program's, which may go on
             end_within(LAST_SECONDS, EXIT_DRAINED)
         return EXIT_DRAINED
 

@@ -94,10 +94,11 @@ class Results:
     def _write(self) -> bool:
         if not self._unwritten:
             return False
-        for result, verdict in self._finish():
-            _log(result, verdict)
+        written = self._finish()
         fires = {result.attempt.fire for result in self._unwritten}
         self._unwritten = []
+        for result, verdict in written:
+            _log(result, verdict)
         # A fire of which something still runs here, and was not cut off, has not ended.
         running = set(self._workers.running().values()) - self._attempts.tokens.keys()
         self._ledger.settle(fires - {attempt.fire for attempt in running})

@@ -7,9 +7,15 @@ import pytest
 
 NOBODY_READS = """
 import os
-os.dup2(os.pipe()[1], 2)
-threading.Thread(target=sys.stderr.write, args=("x" * 10**6,), daemon=True).start()
-time.sleep(0.5)
+reading, writing = os.pipe()
+os.set_blocking(writing, False)
+try:
+    while os.write(writing, b"x" * 4096):
+        pass
+except BlockingIOError:
+    os.set_blocking(writing, True)
+sys.stderr = open(writing, "w")
+sys.stderr.write("a line that stays in the buffer")
 """
 DISK_IS_FULL = """
 sys.stderr = open("/dev/full", "w")

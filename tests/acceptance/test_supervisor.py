@@ -173,22 +173,14 @@ def test_a_handler_that_ends_the_working_process_with_0_has_killed_it(site):
 
 
 @pytest.mark.parametrize("kind", ["database"], indirect=True)
-def test_a_handler_that_was_cut_off_keeps_nothing_from_ending(site):
+@pytest.mark.parametrize(
+    ("job", "ended"), [("probe-stays", ("failed", "timed_out")), ("probe-thread", ("succeeded", ""))]
+)
+def test_neither_a_handler_that_was_cut_off_nor_a_thread_of_one_keeps_anything_from_ending(site, job, ended):
     scheduler = site.scheduler()
     id = eventually(lambda: living(site), 30, "an instance is in the ledger")
-    site.request("probe-stays", 1)
-    eventually(lambda: site.executions("probe-stays")[0][1:3] == ("failed", "timed_out"), 30, "it was cut off")
-    scheduler.signal(signal.SIGTERM)
-    assert scheduler.wait(40) == 0
-    assert {died_by for _, died_by in deaths(site)} == id
-
-
-@pytest.mark.parametrize("kind", ["database"], indirect=True)
-def test_a_thread_that_a_handler_has_left_keeps_nothing_from_ending(site):
-    scheduler = site.scheduler()
-    id = eventually(lambda: living(site), 30, "an instance is in the ledger")
-    site.request("probe-thread", 1)
-    eventually(lambda: site.executions("probe-thread")[0][1] == "succeeded", 30, "it has run")
+    site.request(job, 1)
+    eventually(lambda: site.executions(job)[0][1:3] == ended, 30, "its attempt has ended")
     scheduler.signal(signal.SIGTERM)
     assert scheduler.wait(40) == 0
     assert {died_by for _, died_by in deaths(site)} == id
