@@ -33,7 +33,7 @@ tools:
 	@deploy/python -m deploy.install requirements/base.txt requirements/dev.txt
 
 test: setup ## run the whole suite, with real processes and servers
-	$(VENV) -m pytest -m "not acceptance" -n 2
+	$(VENV) -m pytest -m "not acceptance" -n auto
 	$(VENV) -m pytest -m "acceptance and not outage and not seeded" -n 2 --dist loadfile
 	$(VENV) -m deploy.servers.mariadb -- $(VENV) -m pytest -m "mariadb and not acceptance"
 	$(VENV) -m deploy.servers.mariadb -- $(VENV) -m pytest -m "mariadb and acceptance" -n 3 --dist loadfile
@@ -42,7 +42,7 @@ test-outages: setup ## take databases, ZooKeeper, clocks and disks away from rea
 	$(VENV) -m pytest -m outage -n 3 --dist loadfile
 
 test-fast: tools ## run the tests that need no server and no process of their own
-	$(VENV) -m pytest -m "not acceptance" -n 2
+	$(VENV) -m pytest -m "not acceptance" -n auto
 
 bench: setup ## measure lateness, resharding and what a fire costs: benchmarks/README.md
 	$(VENV) -m benchmarks

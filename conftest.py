@@ -1,5 +1,6 @@
 """Lets tests run with the defaults of the project, whatever `.env` says, on a database file that threads can share."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -14,6 +15,12 @@ os.environ.setdefault("SECRET_KEY", "not-secret-only-tests-use-it")
 environ.Env.read_env(Path(__file__).parent / ".env.example")
 os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
 django.setup()
+
+
+def pytest_collection_finish():
+    """Spare the garbage collector all that stays until the end: a seventh of the time of the fast tests."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -112,7 +112,7 @@ def test_a_take_over_of_what_was_seen_a_while_ago_is_found(monkeypatch):
 def test_a_lost_claim_that_nobody_asks_about_is_found(monkeypatch):
     monkeypatch.setattr(node.Node, "_confirm", lambda self: self._unconfirmed.clear())
     monkeypatch.setattr(MemoryLedger, "audit", lambda self, instance, running: ())
-    check_found(promises.SETTLED, first=17)
+    check_found(promises.SETTLED, first=44)
 
 
 def test_items_above_a_lowered_total_that_nobody_owns_are_found(monkeypatch):
