@@ -1,4 +1,4 @@
-"""A TCP proxy between one scheduler and some servers: it can hold, cut and delay each direction on its own."""
+"""A TCP proxy between one scheduler and some servers: it can hold each direction on its own, slow both, and cut."""
 
 import contextlib
 import socket

@@ -34,6 +34,15 @@ class Schedulers:
         eventually(lambda: not living(self.site) & gone and shares(self.site, 2), 40, "the others own all")
         self.instances = living(self.site)
 
+    def kill_all(self) -> None:
+        """Kill both at once, and start two others."""
+        gone = living(self.site)
+        for scheduler in self.running:
+            scheduler.kill()
+        self.running = [self.site.scheduler() for _ in range(2)]
+        eventually(lambda: not living(self.site) & gone and shares(self.site, 2), 60, "the others own all")
+        self.instances = living(self.site)
+
     def replace_one(self) -> None:
         """Kill one, start another, and wait until everybody knows."""
         self.running.pop().kill()

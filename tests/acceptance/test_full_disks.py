@@ -1,4 +1,4 @@
-"""Real schedulers while a disk is full: the database's, and the one that their logs are written to."""
+"""Real schedulers while a disk is full: the database's, ZooKeeper's, and the one that their logs are written to."""
 
 import contextlib
 import signal
@@ -6,6 +6,8 @@ import subprocess
 import time
 
 import pytest
+from kazoo.client import KazooClient
+from kazoo.exceptions import KazooException
 
 from deploy.packages import elevation
 from deploy.servers.mariadb import QUICK, MariaDB
@@ -100,6 +102,52 @@ def test_the_disk_of_an_sqlite_file_is_full_for_a_while(tmp_path, disk):
             eventually(lambda: "is full" in site.log_text(), 40, "it is said")
 
         schedulers.strike(fill, 2, disk.free)
+
+
+class ZooKeeperOnSmallDisk(ZooKeeper):
+    """A ZooKeeper whose tree is on a disk of its own."""
+
+    def command(self):
+        if not hasattr(self, "disk"):
+            self.disk = Disk(self.folder / "tree", 90)
+        return super().command()
+
+    def _remove(self):
+        self.disk.remove()
+        super()._remove()
+
+
+def test_the_disk_of_a_zookeeper_is_full_until_somebody_makes_room_and_starts_it_again(tmp_path):
+    with (
+        MariaDB() as database,
+        ZooKeeperOnSmallDisk() as server,
+        lend_site(tmp_path, database.url, f"{server.url()}?session_timeout=4") as site,
+    ):
+        schedulers = Schedulers(site)
+
+        def fill():
+            server.disk.fill()
+            write_until_it_ends(server)
+
+        def mend():
+            server.disk.free()
+            server.start()
+
+        schedulers.strike(fill, 2, mend)
+
+
+def write_until_it_ends(server):
+    """Write to a ZooKeeper until the page of its log that it has begun is full too."""
+    client = KazooClient(server.hosts)
+    client.start(timeout=20)
+    try:
+        with contextlib.suppress(KazooException, OSError):
+            for _try in range(1000):
+                client.create("/ballast-", bytes(100_000), sequence=True)
+    finally:
+        client.stop()
+        client.close()
+    eventually(lambda: not server.is_running(), 20, "it has ended itself")
 
 
 def test_a_full_disk_of_the_logs_stops_nobody(tmp_path):

@@ -58,6 +58,18 @@ def test_the_leader_of_three_zookeepers_is_not_missed(ensemble, three):
     three.check_order()
 
 
+def test_one_of_three_zookeepers_that_answers_nothing_is_left_for_another(ensemble, three):
+    for member in ensemble.members:  # whichever of them each instance is connected to
+        member.freeze()
+        try:
+            three.check_goes_on()
+            time.sleep(SESSION_TIMEOUT + 2)  # long enough for a session to end
+        finally:
+            member.thaw()
+        ensemble.await_ready()
+    three.check_order()
+
+
 def test_without_a_quorum_nothing_starts_and_nobody_is_taken_for_dead_afterwards(ensemble, three):
     away = ensemble.members[:2]
     for member in away:
@@ -87,6 +99,21 @@ def test_a_zookeeper_restored_from_an_old_copy_kills_nobody_and_brings_nobody_ba
     time.sleep(SESSION_TIMEOUT + 2)  # the session of the one that has gone ends again
     eventually(lambda: shares(site, 2), LIMIT, "the two that run own all")
     schedulers.check_order()
+
+
+def test_all_instances_that_are_killed_at_once_are_followed_by_others_that_run_what_was_left_once(one):
+    _zookeeper, site = one
+    schedulers = Schedulers(site)
+    site.request("probe-while", 7)
+    eventually(lambda: "running" in states(site, "probe-while"), 20, "its items run")
+    schedulers.kill_all()
+    schedulers.check_goes_on()
+    eventually(lambda: states(site, "probe-while") == {"succeeded"}, LIMIT, "what was left has run again")
+    schedulers.check_order()
+
+
+def states(site, job):
+    return {row[1] for row in site.executions(job)}
 
 
 def test_a_redis_that_is_away_is_not_missed(one):

@@ -44,6 +44,15 @@ def registered(id: str, **fields) -> Instance:
     return instance(id)
 
 
+@pytest.mark.parametrize(("offset", "text"), [(0.0, "0.0 s"), (6.3, "6.3 s"), (-86_400.0, "-86400.0 s")])
+def test_how_far_its_clock_is_ahead_is_shown(admin_client, offset, text):
+    row = registered("a-1", clock_offset=offset)
+    for address in (url("instance", "changelist"), url("instance", "change", row.pk)):
+        page = admin_client.get(address).content.decode()
+        assert "lock ahead by" in page
+        assert text in page
+
+
 @pytest.mark.parametrize(
     ("make", "state"),
     [

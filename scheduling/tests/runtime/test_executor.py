@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from scheduling.domain.errors import BadResult, InvalidProgress
+from scheduling.domain.errors import BadResult, InvalidProgress, NoLongerYours
 from scheduling.domain.fire import Attempt, ExecutionState, Reason
 from scheduling.domain.job import Job
 from scheduling.domain.trigger import ManualTrigger
@@ -80,6 +80,16 @@ def test_the_context_knows_its_item_and_its_parameter():
     seen = context(attempt(item=1, parameters={1: "master"}))
     assert (seen.item, seen.total, seen.parameter, seen.attempt, seen.token) == (1, 2, "master", 1, 1)
     assert context(attempt(item=0, parameters={1: "master"})).parameter == ""
+
+
+def test_a_check_raises_once_the_attempt_is_cancelled_although_it_still_holds_its_item():
+    held = MemoryFence(MemoryLedger(lambda: NOW))
+    held.check = lambda attempt: None
+    seen = Context(attempt(), held, instance="a-1")
+    seen.check()
+    seen.cancel()
+    with pytest.raises(NoLongerYours, match="is cancelled"):
+        seen.check()
 
 
 def test_workers_are_bounded_and_bring_results_back():
