@@ -96,6 +96,14 @@ def step_clock(world, machine):
     world.history.note("ledger", "clock jumped", f"by {seconds} s")
 
 
+def wrong_clock(world, machine):
+    """Let a machine's own clock be wrong, until somebody sets it right."""
+    if not machine.wrong_by:
+        machine.set_clock(world.random.choice((-50, 100, 86_400)))
+        world.history.note(machine.name, "clock wrong", f"by {machine.wrong_by} s")
+        world.later(world.random.uniform(1, 12), lambda: machine.set_clock(0))
+
+
 def leap(world, machine):
     """Let it leap, once all know what it was before, until somebody sets it right."""
     if not world.leap and all(machine.gone or machine.knows_clock() for machine in world.machines):
@@ -217,5 +225,5 @@ KINDS = (
     *(race, race, late_proof, lost_opening, lost_result, lost_result),
     *(frozen_handler, frozen_handler),
     *(freeze, cut, edit, edit, retire, request, request),
-    *(kill_watched, kill_watched, step_clock, leap, wipe, lose_quorum, restart_all),
+    *(kill_watched, kill_watched, step_clock, leap, wrong_clock, wipe, lose_quorum, restart_all),
 )

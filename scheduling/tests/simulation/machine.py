@@ -21,6 +21,9 @@ TICK_SECONDS = 0.002
 REST = "an instance with nothing to do sleeps"
 RESTLESS_TICKS = 50
 
+HOLDS = "an instance whose own clock is wrong starts nothing once it has read the ledger's"
+STARTS = ("open", "claim")
+
 
 class Crash(BaseException):
     """The process has ended, wherever it was."""
@@ -51,7 +54,8 @@ class Machine:
     """One process.
 
     `calm` is the chance that a call meets no fault, `ambushes` is method → the fault that waits for its next call,
-    `cut` is port → what is lost on the way to it or back, `proved_at` when the last answered proof of life was sent.
+    `cut` is port → what is lost on the way to it or back, `proved_at` when the last answered proof of life was sent,
+    `wrong_by` how many seconds its wall clock is ahead of the ledger's.
     """
 
     def __init__(self, world, name, drift, handlers):
@@ -65,6 +69,9 @@ class Machine:
         self.gone = self.frozen = self.ticking = self.draining = False
         self.proved_at = self.frozen_at = -NEVER
         self.restless = 0
+        self.wrong_by = 0
+        self.wrong_since = NEVER
+        self.knows_it_is_wrong = False
         self.tick_at = self.beat_at = world.seconds
         self._ids = iter(f"{name}-{number}" for number in range(2, 999))
         self._assemble(f"{name}-1")
@@ -88,7 +95,7 @@ class Machine:
             workers=self.workers,
             handlers={name: handler(lambda context: None) for name in self.handlers},
             clock=self.clock,
-            wall_clock=lambda: world.now().timestamp(),
+            wall_clock=lambda: world.now().timestamp() + self.wrong_by,
             new_id=lambda: self._begins(next(self._ids)),
         )
 
@@ -104,6 +111,11 @@ class Machine:
     def clock(self):
         """Return this machine's monotonic clock."""
         return self.world.seconds * (1 + self.drift)
+
+    def set_clock(self, wrong_by):
+        """Let its wall clock be ahead by so many seconds, or right again."""
+        self.wrong_by, self.wrong_since = wrong_by, self.world.seconds if wrong_by else NEVER
+        self.knows_it_is_wrong = False
 
     def knows_clock(self):
         """Has the node read the ledger's clock as it is now, jumps included?"""
@@ -190,6 +202,8 @@ class Machine:
         """Let a call to a port meet its fault, or none."""
         fault = self._fault(method) if self.calm < 1.0 or self.ambushes else None
         sent_at = self.world.seconds
+        if method in STARTS and self.knows_it_is_wrong:
+            raise self.world.history.broken(HOLDS, f"{self.name}: {method}")
         if fault or self.cut:
             self._meet(fault, "before")
             self._lose("request", port, method, fault, error)
@@ -201,6 +215,8 @@ class Machine:
             self._lose("reply", port, method, fault, error)
         if method in PROOFS:
             self.proved_at = max(self.proved_at, sent_at)
+        if method == "cursors":
+            self.knows_it_is_wrong = self.wrong_since <= sent_at
         return answer
 
     def stumble(self):

@@ -24,7 +24,7 @@ def test_a_claim_without_compare_and_set_is_found(monkeypatch):
         return tuple(row.as_attempt() for row in rows)
 
     monkeypatch.setattr(MemoryLedger, "claim", claim)
-    check_found(ledger.ONCE, ledger.ALONE, ledger.DEAD, first=6)
+    check_found(ledger.ONCE, ledger.ALONE, ledger.DEAD, first=48)
 
 
 def test_a_take_over_without_a_death_row_is_found(monkeypatch):
@@ -39,7 +39,7 @@ def test_a_take_over_without_a_death_row_is_found(monkeypatch):
 
 def test_an_old_leaders_assignment_that_is_accepted_is_found(monkeypatch):
     monkeypatch.setattr(MemoryRegistry, "_leads", lambda self, epoch: True)
-    check_found(registry.EPOCH, first=146)
+    check_found(registry.EPOCH, first=157)
 
 
 def test_a_token_that_does_not_grow_is_found(monkeypatch):

@@ -28,6 +28,7 @@ def test_every_promise_holds_on_these_histories_which_meet_every_fault_and_what_
             "cut off at timeout",
             "clock jumped",
             "clock leapt",
+            "clock wrong",
         ),
         *("wiped", "without quorum", "killed under its supervisor", "rolling restart", "left behind what ran"),
     )

@@ -50,7 +50,7 @@ class World:
         self.names = [f"job-{number}" for number in range(self.random.randint(1, 3))]
 
     def now(self):
-        """Return the ledger's clock, which is also that of the machines."""
+        """Return the ledger's clock, which is also that of the machines unless theirs is wrong."""
         return self.believed() + self.leap
 
     def believed(self):
@@ -112,6 +112,7 @@ class World:
             machine.ambushes.clear()
             machine.cut.clear()
             machine.frozen = False
+            machine.set_clock(0)
         faults.land(self)
         self.ensemble.regain_quorum()
         self.start_machine(frozenset(HANDLERS))
