@@ -158,6 +158,8 @@ class Node:
         late = [n for n, time in due.items() if n not in names and self._agenda.now() >= time + SECOND_OPENERS_WAIT]
         if late:
             self._read_cursors()
+            if not self._membership.may_start():
+                return  # by what has just been read, this instance holds
             names += self._agenda.due(late)
         openings = self._opener.openings(names)
         if not openings:

@@ -3,6 +3,7 @@ from collections import Counter
 import pytest
 
 from scheduling.domain.fire import ExecutionState, FireState, Reason
+from scheduling.domain.instance import Holding
 from scheduling.domain.job import Misfire
 from scheduling.domain.trigger import IntervalTrigger, ManualTrigger
 from scheduling.tests.runtime.stage import START, Stage, owned, states
@@ -186,6 +187,23 @@ def test_no_more_is_claimed_than_there_are_free_workers(stage):
     assert len(a.workers.attempts) == 3
     stage.play(0.9)
     assert states(stage) == {FireState.SUCCEEDED: 1}
+
+
+def test_what_finds_its_clock_wrong_while_it_opens_for_another_opens_nothing(stage):
+    stage.configure(sharding_total_count=2)
+    stage.play(0.1)  # so that no reading of the registry, which reads the cursors, falls on the moment below
+    actors = {name: stage.node(name) for name in ("a", "b")}
+    stage.play(6.4)
+    before = len(stage.probe.fires("job"))
+    first = next(name for name, actor in actors.items() if "job" in actor.membership.opens_first)
+    (second,) = actors.keys() - {first}
+    actors[first].frozen = True
+    stage.play(1.69, step=0.01)
+    assert len(stage.probe.fires("job")) == before  # nobody has waited for the first one long enough
+    actors[second].clock_offset = 100.0
+    stage.play(1)
+    assert actors[second].membership.instance.holding is Holding.CLOCK_IS_OFF
+    assert len(stage.probe.fires("job")) == before
 
 
 def test_jobs_whose_handler_no_instance_knows_are_left_to_later(stage):
