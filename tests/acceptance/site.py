@@ -184,7 +184,8 @@ class Site:
         """Return the probe's journal."""
         fields = [field.name for field in dataclasses.fields(Note)]
         kinds = [str, str, int, int, int, int, float, str]
-        lines = (line.split() for line in self.journal.read_text().splitlines())
+        whole, _newline, _being_written = self.journal.read_text().rpartition("\n")
+        lines = (line.split() for line in whole.splitlines())
         return [Note(**{f: kind(word) for f, kind, word in zip(fields, kinds, line, strict=True)}) for line in lines]
 
     def log_text(self) -> str:
