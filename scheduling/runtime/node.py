@@ -158,10 +158,9 @@ class Node:
         late = [n for n, time in due.items() if n not in names and self._agenda.now() >= time + SECOND_OPENERS_WAIT]
         if late:
             self._read_cursors()
-            if not self._membership.may_start():
-                return  # by what has just been read, this instance holds
             names += self._agenda.due(late)
-        openings = self._opener.openings(names)
+        # By what has just been read, this instance may hold.
+        openings = self._opener.openings(names) if self._membership.may_start() else []
         if not openings:
             return
         if len(self._opener.open(openings, by=self._membership.instance.id)) < len(openings):

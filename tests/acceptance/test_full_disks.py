@@ -59,12 +59,14 @@ def disk(tmp_path):
         lent.remove()
 
 
-class OnSmallDisk(MariaDB):
-    """A MariaDB on a disk of its own."""
+class OnSmallDisk:
+    """Gives a server a disk of its own, for all of its folder or a part of it."""
+
+    part = ""
 
     def command(self):
         if not hasattr(self, "disk"):
-            self.disk = Disk(self.folder, 300)
+            self.disk = Disk(self.folder / self.part, self.megabytes)
         return super().command()
 
     def _remove(self):
@@ -72,9 +74,17 @@ class OnSmallDisk(MariaDB):
         super()._remove()
 
 
+class MariaDBOnSmallDisk(OnSmallDisk, MariaDB):
+    megabytes = 300
+
+
+class ZooKeeperOnSmallDisk(OnSmallDisk, ZooKeeper):
+    part, megabytes = "tree", 90
+
+
 def test_the_disk_of_a_mariadb_is_full_until_somebody_makes_room_and_starts_it_again(tmp_path):
     with (
-        OnSmallDisk(SMALL) as server,
+        MariaDBOnSmallDisk(SMALL) as server,
         ZooKeeper() as zookeeper,
         lend_site(tmp_path, server.url, zookeeper.url()) as site,
     ):
@@ -102,19 +112,6 @@ def test_the_disk_of_an_sqlite_file_is_full_for_a_while(tmp_path, disk):
             eventually(lambda: "is full" in site.log_text(), 40, "it is said")
 
         schedulers.strike(fill, 2, disk.free)
-
-
-class ZooKeeperOnSmallDisk(ZooKeeper):
-    """A ZooKeeper whose tree is on a disk of its own."""
-
-    def command(self):
-        if not hasattr(self, "disk"):
-            self.disk = Disk(self.folder / "tree", 90)
-        return super().command()
-
-    def _remove(self):
-        self.disk.remove()
-        super()._remove()
 
 
 def test_the_disk_of_a_zookeeper_is_full_until_somebody_makes_room_and_starts_it_again(tmp_path):

@@ -1,4 +1,4 @@
-"""`context.once()`: a thousand rounds in which the instance that runs it freezes, is taken over, and thaws; and 200."""
+"""`context.once()`: a thousand rounds in which the instance that runs it freezes and is taken over."""
 
 from collections import Counter
 
