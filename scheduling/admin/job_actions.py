@@ -19,7 +19,7 @@ from scheduling.admin.ledger import link_to
 from scheduling.admin.stopping import consequences
 from scheduling.database import configuration
 from scheduling.database.declarations import note_changed
-from scheduling.domain.errors import ClockAhead, InvalidJob, JobDisabled
+from scheduling.domain.errors import BrokenLedger, ClockAhead, InvalidJob, JobDisabled
 from scheduling.models import Fire, Job
 from scheduling.models.job import as_validation_error
 
@@ -103,7 +103,7 @@ class JobActions:
             raise ValidationError(
                 _("Job %(job)s is disabled: enable it first, then run it.") % {"job": row.name}
             ) from error
-        except InvalidJob as error:
+        except (InvalidJob, BrokenLedger) as error:
             raise _named(row, as_validation_error(error)) from error
         said = _("Job {job} is asked for: {fire}. Each item starts as soon as its instance has a free worker.")
         return format_html(said, job=row.name, fire=link_to(Fire(pk=fire), _("see the fire")))

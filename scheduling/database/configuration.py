@@ -9,6 +9,7 @@ from django.db import transaction
 
 from scheduling.database import finishing
 from scheduling.database.clock import database_now
+from scheduling.database.insertion import insert_executions
 from scheduling.database.transactions import transact
 from scheduling.domain import job as domain
 from scheduling.domain.errors import ClockAhead, InvalidJob, JobDisabled, UnknownJob
@@ -91,7 +92,10 @@ def check_clock() -> None:
 
 
 def request(row: Job, *, key: int, asked_by: str) -> int:
-    """Open a manual fire and return its id; the same key again is the same fire. Raise `JobDisabled`."""
+    """Open a manual fire and return its id; the same key again is the same fire.
+
+    Raise `JobDisabled`; `BrokenLedger` if the job has more items than rows for them.
+    """
     check_clock()
     row = locked(row.pk)
     cursor = getattr(row, "cursor", None)
@@ -101,11 +105,7 @@ def request(row: Job, *, key: int, asked_by: str) -> int:
     if cursor is None or not cursor.enabled:
         raise JobDisabled(row.name)
     fire = Fire.objects.create(**_manual_fire(row, cursor, key, asked_by))
-    pending = (
-        Execution(fire=fire, job=row, item=item, state=ExecutionState.PENDING, live=True, due_at=fire.opened_at)
-        for item in range(row.sharding_total_count)
-    )
-    Execution.objects.bulk_create(pending, batch_size=200)
+    insert_executions([fire.id], row.sharding_total_count)
     return fire.id
 
 

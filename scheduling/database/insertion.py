@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 from django.db import connection
 
+from scheduling.domain.errors import BrokenLedger
+from scheduling.domain.errors import gettext_noop as _
 from scheduling.domain.fire import ExecutionState, FireState
 from scheduling.domain.misfire import Opening
 from scheduling.models import Cursor, Execution, Fire, Item, Job
@@ -59,14 +61,19 @@ def _alike(openings: Mapping[int, Opening]) -> Mapping[tuple[datetime, Any], lis
     return alike
 
 
-def insert_executions(fires: Iterable[int]) -> int:
-    """Insert a pending execution for every item of these fires, and return how many."""
-    inserted = 0
+def insert_executions(fires: Iterable[int], wanted: int) -> None:
+    """Insert a pending execution for every item of these fires; raise `BrokenLedger` if they are not so many."""
+    found = 0
     with connection.cursor() as cursor:
         for batch in _batches(sorted(fires)):
             cursor.execute(_among(EXECUTIONS, batch))
-            inserted += cursor.rowcount
-    return inserted
+            found += cursor.rowcount
+    if found != wanted:
+        raise BrokenLedger(
+            _("the ledger has rows for %(found)s of %(wanted)s items to open: save the job again"),
+            found=found,
+            wanted=wanted,
+        )
 
 
 def _among(statement: str, ids: Iterable[int]) -> str:

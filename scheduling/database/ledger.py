@@ -87,8 +87,14 @@ class DatabaseLedger:
             now = database_now()
             held = Item.objects.filter(job__in=names, execution_id__isnull=False).values_list("job_id", "number")
             live = Execution.objects.filter(IS_LIVE, job__in=names).values_list(*_LOOK)
-            executions = tuple(_live_execution(names, *row) for row in live if _is_known(row))
+            executions = self._with_items([_live_execution(names, *row) for row in live if _is_known(row)])
             return Look(now=now, executions=executions, held=frozenset((names[job], item) for job, item in held))
+
+    def _with_items(self, executions: Sequence[LiveExecution]) -> tuple[LiveExecution, ...]:
+        lacking = self._rows.lacking((each.job, each.item) for each in executions)
+        for job, item in sorted(lacking):
+            logger.error("%s item %s waits, as the ledger has no row for it: save the job again", job, item)
+        return tuple(each for each in executions if (each.job, each.item) not in lacking)
 
     # Instances
 

@@ -10,8 +10,6 @@ from django.db.models import QuerySet
 from scheduling.database.attempts import OpenFire
 from scheduling.database.clock import database_now
 from scheduling.database.insertion import BATCH, insert_executions, insert_fires, written_parameters
-from scheduling.domain.errors import BrokenLedger
-from scheduling.domain.errors import gettext_noop as _
 from scheduling.domain.fire import ExecutionState, FireState, Reason
 from scheduling.domain.job import Misfire
 from scheduling.domain.misfire import Opening, oldest_to_catch_up
@@ -79,13 +77,7 @@ class OpeningBatch:
 
     def _insert_executions(self) -> None:
         wanted = sum(len(o.fires) * o.job.sharding_total_count for o in self.by_job.values())
-        found = insert_executions(self.ids.values())
-        if found != wanted:
-            raise BrokenLedger(
-                _("the ledger has rows for %(found)s of %(wanted)s items to open: save the job again"),
-                found=found,
-                wanted=wanted,
-            )
+        insert_executions(self.ids.values(), wanted)
 
     def _missed(self) -> list[Fire]:
         return [

@@ -42,6 +42,13 @@ class Rows:
             self._read_items(self.jobs(missing))
         return {key: self._items[key] for key in wanted}
 
+    def lacking(self, keys: Iterable[Key]) -> frozenset[Key]:
+        """Return those of these items that have no row."""
+        unknown = {key for key in keys if key not in self._items}
+        if unknown:
+            self._read_items(self.jobs({job for job, _ in unknown}))
+        return frozenset(unknown - self._items.keys())
+
     def _read_items(self, jobs: dict[str, int]) -> None:
         names = {id: name for name, id in jobs.items()}
         rows = Item.objects.filter(job_id__in=names).values_list("job_id", "number", "id")

@@ -43,7 +43,7 @@ def take_back(items: QuerySet[Item], *, died: bool, not_after: datetime | None =
         _count_deaths(holders)
     deaths = dict(_running(holders).values_list("id", "deaths"))
     jobs = Job.objects.in_bulk({item.job_id for item in holders.values()})
-    taken = [_taken_back(id, item, jobs[item.job_id], died, deaths[id]) for id, item in holders.items()]
+    taken = [_taken_back(id, item, jobs.get(item.job_id), died, deaths[id]) for id, item in holders.items()]
     again, lost = ([each.execution for each in taken if each.lost is is_lost] for is_lost in (False, True))
     if died:
         _part(again, not_after)
@@ -83,15 +83,16 @@ def _count_deaths(holders: Mapping[int, Item]) -> None:
     _running(unasked).update(deaths=F("deaths") + 1)
 
 
-def _taken_back(id: int, item: Item, job: Job, died: bool, deaths: int) -> TakenBack:
-    wanted = job.enabled and job.retired_at is None
+def _taken_back(id: int, item: Item, job: Job | None, died: bool, deaths: int) -> TakenBack:
+    """`job` is None if somebody has deleted its row."""
+    wanted = job is not None and job.enabled and job.retired_at is None
     too_often = deaths > TAKE_OVERS_MOST
     return TakenBack(
         execution=id,
-        job=job.name,
+        job=job.name if job else f"deleted job {item.job_id}",
         item=item.number,
         instance=item.instance_id or "",
-        lost=not wanted or (died and (too_often or not job.failover)),
+        lost=job is None or not wanted or (died and (too_often or not job.failover)),
     )
 
 

@@ -1,11 +1,11 @@
 """The agenda: when the jobs are due, counted from their cursors and by the ledger's clock."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from scheduling.domain.job import Job
-from scheduling.domain.misfire import IN_TIME, Opening, opening
+from scheduling.domain.job import Job, Misfire
+from scheduling.domain.misfire import IN_TIME, Opening, oldest_to_catch_up, opening
 from scheduling.ports.ledger import Cursor, Cursors
 
 SECOND_OPENERS_WAIT = timedelta(seconds=0.2)
@@ -95,6 +95,11 @@ class Agenda:
         peeks = [next_peek(time, looked_at) for time in self.due(names).values()]
         return any(peek and peek <= now for peek in peeks)
 
+    def seconds_to_first(self, names: Iterable[str], own: Set[str], looked_at: datetime) -> float:
+        """Return the seconds until one of these is due, or, unless it is an `own` one, has to be looked for."""
+        times = [self._wake_at(name, time, own, looked_at) for name, time in self.fire_times(names).items()]
+        return min(map(self.seconds_to, times), default=float("inf"))
+
     def opening(self, name: str) -> Opening | None:
         """Return what to open of a job now."""
         entry, now = self._entries.get(name), self.now()
@@ -114,6 +119,11 @@ class Agenda:
             if entry and entry.job and entry.fire_time:
                 self._entries[name] = replace(entry, following=entry.job.trigger.next(entry.fire_time))
 
+    def _wake_at(self, name: str, fire_time: datetime, own: Set[str], looked_at: datetime) -> datetime:
+        if fire_time > self.now() or name in own:
+            return fire_time
+        return next_peek(fire_time, looked_at) or fire_time
+
     def _entry(self, name: str, job: Job | None, cursor: Cursor) -> Entry:
         known = self._entries.get(name)
         if known and known.cursor == cursor and known.job is job:
@@ -125,9 +135,10 @@ class Agenda:
 
 def _only_one_due(entry: Entry, now: datetime) -> datetime | None:
     """Return the fire time that is due, if it is in time and surely the only one."""
-    if not entry.fire_time or not entry.following or not entry.fire_time <= now < entry.fire_time + IN_TIME:
+    if not entry.job or not entry.fire_time or not entry.following or not entry.fire_time <= now < entry.following:
         return None
-    return entry.fire_time if now < entry.following else None
+    oldest = oldest_to_catch_up(entry.job, now) if entry.job.misfire is Misfire.FIRE_ALL else now - IN_TIME
+    return entry.fire_time if entry.fire_time > oldest else None
 
 
 def next_peek(fire_time: datetime, looked_at: datetime) -> datetime | None:

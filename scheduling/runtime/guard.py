@@ -1,6 +1,6 @@
 """What an instance checks of every answer of the ledger: that its clock is right, and that it has not gone back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from scheduling.domain.fire import Attempt
 from scheduling.domain.instance import Holding
@@ -46,13 +46,13 @@ class LedgerGuard:
         self._cursors.update(cursors.jobs)
         return cursors
 
-    def is_in_order(self, attempt: Attempt) -> bool:
-        """Is the attempt's token larger than all of its item that were claimed here?"""
-        key = (attempt.job, attempt.item)
-        in_order = attempt.token > self._tokens.get(key, 0)
-        self._went_back |= not in_order
-        self._tokens[key] = max(attempt.token, self._tokens.get(key, 0))
-        return in_order
+    def note(self, attempts: Iterable[Attempt]) -> None:
+        """Take note of the tokens of what was claimed here: each is larger than those of its item before."""
+        for attempt in attempts:
+            key = (attempt.job, attempt.item)
+            known = self._tokens.get(key, 0)
+            self._went_back |= attempt.token <= known
+            self._tokens[key] = max(attempt.token, known)
 
     def holding(self) -> Holding | None:
         """Return why nothing may be started now; None if it may."""

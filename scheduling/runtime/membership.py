@@ -80,7 +80,7 @@ class Membership:
         return self._entered and self._in_sight and self.cluster.leader == self.instance.id
 
     def knows_newest_zones(self) -> bool:
-        """Has nobody else who opens newer time zone rules? One with older rules would see other fire times."""
+        """Has nobody else who opens newer time zone rules? One with older, or unknown, rules sees other fire times."""
         return all(zones <= self.instance.tzdata for zones in self._zones)
 
     def zones_differ(self) -> bool:
@@ -230,7 +230,7 @@ class Membership:
 
 
 def _zones_of_openers(cluster: Cluster) -> frozenset[str]:
-    return frozenset(each.tzdata for each in cluster.instances.values() if each.takes_items and each.tzdata)
+    return frozenset(each.tzdata for each in cluster.instances.values() if each.takes_items)
 
 
 def _log_holding(instance: Instance) -> None:

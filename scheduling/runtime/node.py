@@ -9,7 +9,7 @@ from scheduling.domain.cluster import retried_anywhere, taker
 from scheduling.domain.errors import InstanceDead, LedgerUnavailable, RegistryUnavailable
 from scheduling.domain.fire import Attempt, ExecutionState, LiveExecution, claimable
 from scheduling.ports.ledger import Fence, Ledger, TakenBack
-from scheduling.runtime.agenda import SECOND_OPENERS_WAIT, Agenda, next_peek
+from scheduling.runtime.agenda import SECOND_OPENERS_WAIT, Agenda
 from scheduling.runtime.context import Context, describe
 from scheduling.runtime.executor import Workers
 from scheduling.runtime.guard import LedgerGuard
@@ -75,6 +75,7 @@ class Node:
         except InstanceDead:
             self._workers.cancel()
             self._unconfirmed.clear()
+            self._backlog.clear()
             self._guard.begin_again()
             return self._guarded(lambda: self._membership.begin_again(self._new_id()))
         except LedgerUnavailable as error:
@@ -109,18 +110,21 @@ class Node:
     def _guarded(self, act: Callable[[], None]) -> float:
         try:
             act()
+            return 0.0
         except (LedgerUnavailable, RegistryUnavailable) as error:
             logger.warning("the cluster could not be told: %s", error)
-            return RETRY_SECONDS
         except Exception:
             logger.exception("the cluster could not be told")
-            return RETRY_SECONDS
-        return 0.0
+        return RETRY_SECONDS
 
     def _step(self) -> None:
-        if self._results.are_waiting() or self._results.collect() or not self._backlog:
-            self._write()
-        if self._watch():
+        try:
+            if self._results.are_waiting() or self._results.collect() or not self._backlog:
+                self._write()
+        finally:
+            # Also if somebody has locked the row of one item: the others are given out and taken over by who watches.
+            watched = self._watch()
+        if watched:
             self._read_cursors()
             self._report(self._ledger.take_over(not_after=self._agenda.latest()), "taken over from")
         self._confirm()
@@ -226,12 +230,13 @@ class Node:
             self._start(attempts)
 
     def _start(self, attempts: Sequence[Attempt]) -> None:
+        self._guard.note(attempts)
+        self._membership.hold(self._guard.holding(), self._guard.clock_offset)
         for attempt in attempts:
             job = self._membership.cluster.jobs.get(attempt.job)
             handler = self._handler_of(attempt.job)
-            in_order = self._guard.is_in_order(attempt)
-            if job is None or handler is None or not in_order or not self._membership.may_start():
-                # No proof of life any more, or the job has changed while the answer to its claim was lost.
+            if job is None or handler is None or not self._membership.may_start():
+                # No proof of life any more, or holding, or the job has changed while the claim's answer was lost.
                 logger.warning("%s is not started, but put back", describe(attempt))
                 self._audit_timer.ring()
                 continue
@@ -290,11 +295,6 @@ class Node:
         left.append(max(0.0, self._results.seconds_left()))
         if self._membership.may_start():
             left.append(self._look_timer.left())
-            times = self._agenda.fire_times(self._openable())
-            left += [self._agenda.seconds_to(self._wake_at(name, time)) for name, time in times.items()]
+            first = self._membership.opens_first
+            left.append(self._agenda.seconds_to_first(self._openable(), first, self._looked_at))
         return max(AGAIN_SECONDS if min(left) < 0 else 0.0, min(left))
-
-    def _wake_at(self, name: str, fire_time: datetime) -> datetime:
-        if fire_time > self._agenda.now() or name in self._membership.opens_first:
-            return fire_time
-        return next_peek(fire_time, self._looked_at) or fire_time

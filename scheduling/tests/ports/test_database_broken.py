@@ -62,6 +62,38 @@ def test_a_job_whose_items_are_gone_opens_nothing_until_it_is_saved_again(stage:
     assert [execution.item for execution in stage.live()] == [0, 1, 2]
 
 
+def test_a_fire_that_is_asked_for_needs_a_row_for_each_item_too(stage: Stage) -> None:
+    stage.configure(sharding_total_count=2)
+    Job.objects.update(sharding_total_count=5)
+    with pytest.raises(BrokenLedger, match="rows for 2 of 5 items to open: save the job again"):
+        stage.ledger.request(JOB, key=1, asked_by="ada")
+    assert not Fire.objects.exists() and not Execution.objects.exists()
+
+
+def test_an_execution_whose_item_is_gone_waits_and_keeps_no_other_back(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage.open(stage.configure(sharding_total_count=2), 30)
+    Item.objects.filter(number=0).delete()
+    stage.enter_instances("a")
+    look = DatabaseLedger().look([JOB])
+    assert [execution.item for execution in look.executions] == [1]
+    assert "item 0 waits, as the ledger has no row for it: save the job again" in caplog.text
+    assert stage.ledger.claim(look.executions, by="a", claim="mine")
+    stage.configure(sharding_total_count=2)
+    assert [execution.item for execution in stage.live()] == [0, 1]
+
+
+def test_what_ran_of_a_job_that_somebody_has_deleted_is_lost_and_keeps_no_other_back(stage: Stage) -> None:
+    (deleted,) = stage.run_all(stage.configure(), 30)
+    (sound,) = stage.run_all(stage.configure("other"), 30)
+    Job.objects.filter(name=JOB).delete()
+    stage.ledger.die("a", by="b")
+    taken = {each.execution: each.lost for each in stage.ledger.take_over()}
+    assert taken == {deleted.execution: True, sound.execution: False}
+    assert not Item.objects.filter(execution_id__isnull=False).exists()
+
+
 def test_an_execution_in_no_known_state_is_left_alone_and_settles_as_failed(stage: Stage) -> None:
     stage.open(stage.configure(sharding_total_count=2), 30)
     Execution.objects.filter(item=0).update(state="foo")

@@ -144,6 +144,47 @@ def test_where_time_zone_rules_differ_those_who_know_the_newest_open_also_what_o
     assert states(stage) == {FireState.SUCCEEDED: 10}
 
 
+@pytest.mark.parametrize(("owner", "other"), [("", "2026a"), ("2026a", "")])
+def test_where_one_does_not_know_its_time_zone_rules_the_other_opens_all(stage, owner, other):
+    stage.configure()
+    stage.node("a", tzdata=owner)
+    stage.play(7)
+    stage.node("b", tzdata=other)
+    stage.play(14)
+    assert owned(stage) == {"a": 1}
+    assert states(stage) == {FireState.SUCCEEDED: 10}
+
+
+class Locked(MemoryLedger):
+    """Gives no answer to whoever writes results, as if somebody had locked an item's row."""
+
+    locked = False
+
+    def finish(self, results, **limits):
+        if self.locked:
+            raise LedgerUnavailable("locked")
+        return super().finish(results, **limits)
+
+
+def test_a_result_that_cannot_be_written_keeps_nobody_from_leading(stage):
+    ledger = Locked(stage.now)
+    ledger.tables = stage.ledger.tables
+    stage.configure()
+    stage.node("a", ledger=ledger)
+    stage.play(7)
+    ledger.locked = True
+    stage.play(3)
+    stage.configure(name="new", sharding_total_count=2)
+    stage.node("b")
+    stage.play(10)
+    assert owned(stage, "new") == {"a": 1, "b": 1}
+    (first, *_) = [execution for execution in stage.probe.executions("new") if execution.item == 1]
+    assert first.state == "succeeded"
+    ledger.locked = False
+    stage.play(7)
+    assert states(stage)[FireState.OPEN] == states(stage, "new")[FireState.OPEN] == 0
+
+
 class Unsettling(MemoryLedger):
     """Gives no answer, once, to whoever settles fires."""
 

@@ -82,11 +82,11 @@ def test_a_fence_without_markers_is_found(monkeypatch):
 def test_results_that_are_forgotten_when_their_write_fails_are_found(monkeypatch):
     def forgetful(self):
         results, self._unwritten = self._unwritten, []
-        verdicts = self._ledger.finish(results)
+        verdicts = self._ledger.finish(results, not_after=self._latest())
         return [(result, verdicts[result.attempt.execution]) for result in results]
 
     monkeypatch.setattr(Results, "_finish", forgetful)
-    check_found(ledger.PUT_BACK, accounts.COUNTED, first=4)
+    check_found(ledger.PUT_BACK, accounts.COUNTED, first=44)
 
 
 def test_a_cursor_that_moves_without_its_fire_is_found(monkeypatch):
