@@ -99,7 +99,8 @@ def _put_back(tables: Tables, execution: ExecutionRow, now: datetime, died: bool
     else:
         execution.state, execution.instance = ExecutionState.PENDING, None
         if died and execution.deaths > 1:
-            execution.due_at = now + delay_after_deaths(execution.deaths, 0.5)
+            began = min(execution.started_at or now, now)
+            execution.due_at = began + delay_after_deaths(execution.deaths, 0.5)
     return taken
 
 

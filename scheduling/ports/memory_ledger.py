@@ -278,6 +278,7 @@ class MemoryLedger:
         item.token += 1
         item.holder = execution
         execution.state = ExecutionState.RUNNING
+        execution.started_at = self.clock()
         execution.attempt += 1
         execution.token, execution.instance, execution.claim = item.token, by, claim
         execution.progress, execution.reason, execution.message = None, None, ""

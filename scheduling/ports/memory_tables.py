@@ -64,6 +64,7 @@ class ExecutionRow:
     reason: Reason | None = None
     message: str = ""
     due_at: datetime
+    started_at: datetime | None = None
     attempt: int = 0
     failures: int = 0
     deaths: int = 0

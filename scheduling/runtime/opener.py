@@ -38,7 +38,10 @@ class Opener:
         except BrokenLedger as error:
             if len(openings) == 1:
                 name = openings[0].job.name
-                logger.error("%s cannot be opened, and waits for its next fire time: %s", name, error)
+                what = (
+                    "%s cannot be opened: what was due up to %s gets no row, and its next fire time is waited for: %s"
+                )
+                logger.error(what, name, openings[0].counted_to, error)
                 self._refused[name] = openings[0].place
                 return frozenset({name})
             # One broken job must not keep the others back.
