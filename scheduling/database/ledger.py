@@ -92,8 +92,10 @@ class DatabaseLedger:
 
     def _with_items(self, executions: Sequence[LiveExecution]) -> tuple[LiveExecution, ...]:
         lacking = self._rows.lacking((each.job, each.item) for each in executions)
-        for job, item in sorted(lacking):
-            logger.error("%s item %s waits, as the ledger has no row for it: save the job again", job, item)
+        if not lacking:
+            return tuple(executions)
+        for job in sorted({key[0] for key in lacking}):
+            logger.error("%s: executions wait, as the ledger has no rows for their items: save the job again", job)
         return tuple(each for each in executions if (each.job, each.item) not in lacking)
 
     # Instances
@@ -154,6 +156,8 @@ class DatabaseLedger:
         try:
             transact(lambda: claiming.claim_all(executions, self._rows, by, claim))
         except claiming.ClaimRefused:
+            if len(executions) == 1:
+                self._rows.forget((each.job, each.item) for each in executions)
             return ()
         return self.claimed(claim)
 

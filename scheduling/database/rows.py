@@ -1,4 +1,4 @@
-"""Which row a job or an item is: rows of both are kept for ever, so an id once read holds."""
+"""Which row a job or an item is: both are kept for ever, so an id once read holds, unless somebody deletes the row."""
 
 from collections.abc import Iterable
 
@@ -47,7 +47,12 @@ class Rows:
         unknown = {key for key in keys if key not in self._items}
         if unknown:
             self._read_items(self.jobs({job for job, _ in unknown}))
-        return frozenset(unknown - self._items.keys())
+        return frozenset(key for key in unknown if key not in self._items)
+
+    def forget(self, keys: Iterable[Key]) -> None:
+        """Read these items anew the next time: somebody may have deleted their rows."""
+        for key in keys:
+            self._items.pop(key, None)
 
     def _read_items(self, jobs: dict[str, int]) -> None:
         names = {id: name for name, id in jobs.items()}

@@ -80,6 +80,7 @@ class Node:
             return self._guarded(lambda: self._membership.begin_again(self._new_id()))
         except LedgerUnavailable as error:
             self._note_answer(error)
+            self._membership.wake()  # the ledger that answers next may be an older one: read it first
         except Exception:
             logger.exception("this tick failed; the next one follows in %s s", RETRY_SECONDS)
         return RETRY_SECONDS
@@ -122,11 +123,7 @@ class Node:
             if self._results.are_waiting() or self._results.collect() or not self._backlog:
                 self._write()
         finally:
-            # Also if somebody has locked the row of one item: the others are given out and taken over by who watches.
-            watched = self._watch()
-        if watched:
-            self._read_cursors()
-            self._report(self._ledger.take_over(not_after=self._agenda.latest()), "taken over from")
+            self._watch()  # also while somebody keeps the row of one item locked
         self._confirm()
         if self._membership.may_start():
             self._open()
@@ -134,15 +131,17 @@ class Node:
         self._write()
         self._tidy()
 
-    def _watch(self) -> bool:
+    def _watch(self) -> None:
         if self._would_make_late():
-            return False
+            return
         before = self._membership.mine
         watched = self._membership.watch()
         if self._membership.mine != before:
             # What waits for its item's new owner waits no longer.
             self._look_timer.ring()
-        return watched
+        if watched:
+            self._read_cursors()
+            self._report(self._ledger.take_over(not_after=self._agenda.latest()), "taken over from")
 
     def _would_make_late(self) -> bool:
         """Is a fire that this instance opens so near that a reading of the registry has to wait for it?"""

@@ -38,9 +38,7 @@ class Opener:
         except BrokenLedger as error:
             if len(openings) == 1:
                 name = openings[0].job.name
-                what = (
-                    "%s cannot be opened: what was due up to %s gets no row, and its next fire time is waited for: %s"
-                )
+                what = "%s cannot be opened; what was due up to %s has no row until the job is saved again: %s"
                 logger.error(what, name, openings[0].counted_to, error)
                 self._refused[name] = openings[0].place
                 return frozenset({name})

@@ -74,12 +74,12 @@ def test_an_execution_whose_item_is_gone_waits_and_keeps_no_other_back(
     stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
     stage.open(stage.configure(sharding_total_count=2), 30)
-    Item.objects.filter(number=0).delete()
     stage.enter_instances("a")
-    look = DatabaseLedger().look([JOB])
-    assert [execution.item for execution in look.executions] == [1]
-    assert "item 0 waits, as the ledger has no row for it: save the job again" in caplog.text
-    assert stage.ledger.claim(look.executions, by="a", claim="mine")
+    gone, sound = stage.live()
+    Item.objects.filter(number=0).delete()
+    assert not stage.claim([gone]) and stage.claim([sound])
+    assert [execution.item for execution in stage.live()] == [1]
+    assert f"{JOB}: executions wait, as the ledger has no rows for their items: save the job again" in caplog.text
     stage.configure(sharding_total_count=2)
     assert [execution.item for execution in stage.live()] == [0, 1]
 
