@@ -74,6 +74,29 @@ def test_results_are_written_although_claims_fail(stage, calls, monkeypatch):
     assert len(ended) == 4
 
 
+def test_a_ledger_that_did_not_answer_is_read_before_anything_is_claimed_again(stage, calls, monkeypatch):
+    stage.configure(sharding_total_count=4)
+    workers = stage.node("a", workers=2).workers
+    stage.play(2.2, end=False)
+    finish, cursors = stage.ledger.finish, stage.ledger.cursors
+    answers = iter([False])
+
+    def finish_or_fail(rows, **how):
+        if next(answers, True):
+            return finish(rows, **how)
+        calls.append(("failed", len(rows)))
+        raise LedgerUnavailable("no answer")
+
+    monkeypatch.setattr(stage.ledger, "finish", finish_or_fail)
+    monkeypatch.setattr(stage.ledger, "cursors", lambda: calls.append(("cursors", 0)) or cursors())
+    for _ in range(2):
+        execution = min(workers.attempts)
+        workers.results.append(run(*workers.attempts.pop(execution)))
+        stage.play(0.1, end=False)
+    after = [name for name, _ in calls[calls.index(("failed", 1)) :]]
+    assert after.index("cursors") < after.index("claim")
+
+
 def test_what_waits_for_the_new_owner_of_its_item_starts_when_the_item_is_gained(stage):
     stage.configure(sharding_total_count=4)
     stage.node("a")
