@@ -86,6 +86,12 @@ def _fire_all(job: Job, counted_to: datetime, last: datetime, now: datetime) -> 
     return tuple(last_fire_times(job.trigger, after, last, job.fire_all_most))
 
 
+def is_young(job: Job, fire_time: datetime, now: datetime) -> bool:
+    """Is this fire time recent enough to be run, if it is the only one due, by any policy?"""
+    oldest = oldest_to_catch_up(job, now) if job.misfire is Misfire.FIRE_ALL else now - IN_TIME
+    return fire_time > oldest
+
+
 def oldest_to_catch_up(job: Job, now: datetime) -> datetime:
     """Return the oldest fire time that a job whose policy is to fire all still runs."""
     return now - timedelta(seconds=job.fire_all_age)

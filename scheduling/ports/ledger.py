@@ -64,7 +64,7 @@ class Configuration(Protocol):
     def request(self, job: str, *, key: int, asked_by: str) -> int:
         """Open a manual fire now and return its id; the same `key` again is the same fire.
 
-        Raise `UnknownJob` or `JobDisabled`.
+        Raise `UnknownJob`, `JobDisabled`, or `BrokenLedger` if the ledger lacks rows for some of its items.
         """
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from scheduling.domain.job import Job, Misfire
-from scheduling.domain.misfire import IN_TIME, Opening, oldest_to_catch_up, opening
+from scheduling.domain.job import Job
+from scheduling.domain.misfire import Opening, is_young, opening
 from scheduling.ports.ledger import Cursor, Cursors
 
 SECOND_OPENERS_WAIT = timedelta(seconds=0.2)
@@ -137,8 +137,7 @@ def _only_one_due(entry: Entry, now: datetime) -> datetime | None:
     """Return the fire time that is due, if it is in time and surely the only one."""
     if not entry.job or not entry.fire_time or not entry.following or not entry.fire_time <= now < entry.following:
         return None
-    oldest = oldest_to_catch_up(entry.job, now) if entry.job.misfire is Misfire.FIRE_ALL else now - IN_TIME
-    return entry.fire_time if entry.fire_time > oldest else None
+    return entry.fire_time if is_young(entry.job, entry.fire_time, now) else None
 
 
 def next_peek(fire_time: datetime, looked_at: datetime) -> datetime | None:
