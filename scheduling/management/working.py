@@ -31,7 +31,7 @@ from scheduling.management.lifeline import Lifeline
 from scheduling.management.watchdog import Watchdog
 from scheduling.ports.registry import Registry
 from scheduling.runtime.clock import monotonic
-from scheduling.runtime.executor import ThreadWorkers
+from scheduling.runtime.executor import Isolate, ThreadWorkers
 from scheduling.runtime.handlers import HANDLERS
 from scheduling.runtime.identity import new_id, tzdata_version
 from scheduling.runtime.membership import Membership
@@ -74,7 +74,7 @@ class InstanceProcess:
         ledger = DatabaseLedger()
         self._session = Session(registry, clock, tell=lifeline.tell if lifeline else None)
         self._processes = Processes(work)
-        self._workers = ThreadWorkers(workers, enter=on_worker_thread, isolate=self._processes.run, wake=self._wake.set)
+        self._workers = start_workers(workers, isolate=self._processes.run, wake=self._wake.set)
         self._membership = Membership(
             this_instance(capacity), ledger=ledger, registry=registry, session=self._session, clock=clock
         )
@@ -213,6 +213,21 @@ def registry_at(url: str, wake: Callable[[], None]) -> Registry:
             _("REGISTRY_URL names files that are not there: %(files)s") % {"files": ", ".join(missing)}, returncode=1
         )
     return ZooKeeperRegistry(address, wake)
+
+
+def start_workers(count: int, *, isolate: Isolate, wake: Callable[[], None]) -> ThreadWorkers:
+    """Return this process's workers, which use Django's connections."""
+    try:
+        return ThreadWorkers(count, enter=on_worker_thread, isolate=isolate, wake=wake)
+    except RuntimeError as error:
+        raise CommandError(
+            _(
+                "--workers %(workers)s: the system does not give this process so many threads (%(error)s). "
+                "Ask for fewer, or raise its limit (ulimit -u, pids.max)."
+            )
+            % {"workers": count, "error": error},
+            returncode=1,
+        ) from error
 
 
 def leave_behind() -> NoReturn:

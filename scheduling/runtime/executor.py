@@ -26,6 +26,9 @@ Enter = Callable[[Callable[[], Result]], Result]
 Isolate = Callable[[Context, Attempt, Job], Result]
 """Runs an attempt of a job in a process of its own, and returns its result, however it ended."""
 
+Desk = SimpleQueue[tuple[Context, Attempt, Handler, Job]]
+"""Where one worker finds what it is given."""
+
 
 class Workers(Protocol):
     """What runs attempts. All methods are for the scheduling thread."""
@@ -50,35 +53,31 @@ class Workers(Protocol):
 
 
 class ThreadWorkers:
-    """Workers that are threads of this process. A thread cannot be ended: a handler that hangs keeps its worker."""
+    """Workers that are threads of this process. A thread cannot be ended: a handler that hangs keeps its worker.
+
+    All are started at once, as a failover of many items has no time to; raises RuntimeError if there are fewer. Work
+    goes to the one that has ended its own last, so that few keep a database connection where few are needed.
+    """
 
     def __init__(self, count: int, *, enter: Enter, isolate: Isolate, wake: Callable[[], None]) -> None:
-        self._count = count
         self._enter = enter
         self._isolate = isolate
         self._wake = wake
-        self._threads = 0
-        self._given: SimpleQueue[tuple[Context, Attempt, Handler, Job]] = SimpleQueue()
-        self._results: SimpleQueue[Result] = SimpleQueue()
+        self._results: SimpleQueue[tuple[Desk, Result]] = SimpleQueue()
         self._running: dict[int, tuple[Attempt, Context]] = {}
         self._progress: dict[int, tuple[int, int]] = {}
+        self._free: list[Desk] = [SimpleQueue() for _worker in range(count)]
+        for number, desk in enumerate(self._free, start=1):
+            # A daemon, as the process must be able to end while a handler hangs.
+            Thread(target=self._serve, args=(desk,), name=f"worker-{number}", daemon=True).start()
 
     def free(self) -> int:
-        return self._count - len(self._running)
+        return len(self._free)
 
     def start(self, context: Context, attempt: Attempt, handler: Handler, job: Job) -> None:
+        desk = self._free.pop()
         self._running[attempt.execution] = (attempt, context)
-        if self._threads < len(self._running):
-            self._threads += 1
-            # A daemon, as the process must be able to end while a handler hangs.
-            try:
-                Thread(target=self._serve, name=f"worker-{self._threads}", daemon=True).start()
-            except BaseException:
-                # The system gives no more threads: it does not run, and must not count as running.
-                self._threads -= 1
-                del self._running[attempt.execution]
-                raise
-        self._given.put((context, attempt, handler, job))
+        desk.put((context, attempt, handler, job))
 
     def running(self) -> dict[int, Attempt]:
         return {execution: attempt for execution, (attempt, _) in self._running.items()}
@@ -87,9 +86,10 @@ class ThreadWorkers:
         results: list[Result] = []
         while True:
             try:
-                result = self._results.get_nowait()
+                desk, result = self._results.get_nowait()
             except Empty:
                 return results
+            self._free.append(desk)
             self._running.pop(result.attempt.execution, None)
             self._progress.pop(result.attempt.execution, None)
             results.append(result)
@@ -107,12 +107,14 @@ class ThreadWorkers:
             if executions is None or execution in executions:
                 context.cancel()
 
-    def _serve(self) -> None:
+    def _serve(self, desk: Desk) -> None:
         # Not a ThreadPoolExecutor: its futures would cost the scheduling thread more than the rest of a start.
         while True:
-            self._work(*self._given.get())
+            result = self._work(*desk.get())
+            self._results.put((desk, result))
+            self._wake()
 
-    def _work(self, context: Context, attempt: Attempt, handler: Handler, job: Job) -> None:
+    def _work(self, context: Context, attempt: Attempt, handler: Handler, job: Job) -> Result:
         began = time.monotonic()
         try:
             if job.isolation is Isolation.PROCESS:
@@ -121,8 +123,7 @@ class ThreadWorkers:
                 result = self._enter(lambda: run(context, attempt, handler.function))
         except BaseException as error:
             result = failed(attempt, error)
-        self._results.put(replace(result, took=time.monotonic() - began))
-        self._wake()
+        return replace(result, took=time.monotonic() - began)
 
 
 def run(context: Context, attempt: Attempt, function: Callable[[Context], Any]) -> Result:

@@ -207,8 +207,10 @@ class Membership:
         if self.instance.holding or self._clock() - self._seen_since < self._session.timeout:
             self._missing_since = {}
             return
-        now, missing = self._clock(), joined - self.cluster.instances.keys()
-        self._missing_since = {id: self._missing_since.get(id, now) for id in missing}
+        missing = joined - self.cluster.instances.keys()
+        # As of the reading: what a leader has done since then is not to be waited for a second time.
+        self._missing_since = {id: self._missing_since.get(id, self._answered_at) for id in missing}
+        now = self._clock()
         for id, since in sorted(self._missing_since.items()):
             if now < since + CONFIRM_SECONDS:
                 # Somebody may have deleted its node, and it registers again at once.

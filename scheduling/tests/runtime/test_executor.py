@@ -123,19 +123,26 @@ def test_a_handler_that_runs_on_although_it_was_cancelled_keeps_its_worker():
     assert workers.free() == 1
 
 
-def test_an_attempt_for_which_there_is_no_thread_does_not_count_as_running(monkeypatch):
+def test_workers_for_which_there_are_no_threads_are_refused_before_they_are_given_anything(monkeypatch):
     def refuse(self):
         raise RuntimeError("can't start new thread")
 
-    woken = threading.Event()
-    workers, one = pool(1, woken), attempt()
-    with monkeypatch.context() as patched, pytest.raises(RuntimeError):
-        patched.setattr(threading.Thread, "start", refuse)
-        workers.start(context(one), one, handler(lambda context: "ran"), JOB)
-    assert (workers.free(), workers.running()) == (1, {})
-    workers.start(context(one), one, handler(lambda context: "ran"), JOB)
-    assert woken.wait(10)
-    assert [result.message for result in workers.collect()] == ["ran"]
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(RuntimeError):
+        pool(1, threading.Event())
+
+
+def test_work_goes_to_the_worker_that_is_free_since_last_so_that_the_others_need_no_connection():
+    woken, names = threading.Event(), []
+    workers = pool(3, woken)
+    for number in range(1, 5):
+        one = attempt(execution=number)
+        workers.start(context(one), one, handler(lambda context: names.append(threading.current_thread().name)), JOB)
+        assert woken.wait(10)
+        woken.clear()
+        assert len(workers.collect()) == 1
+    assert len(names) == 4
+    assert len(set(names)) == 1
 
 
 def test_a_context_knows_when_its_handler_has_begun():

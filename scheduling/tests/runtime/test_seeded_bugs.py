@@ -38,7 +38,7 @@ def test_an_instance_that_goes_on_under_the_id_that_was_declared_dead(seeded, mo
 
 def test_workers_that_count_as_free_while_their_cancelled_handlers_run(seeded, monkeypatch):
     def free(self):
-        return self._count - sum(not context.cancelled for _, context in self._running.values())
+        return len(self._free) + sum(context.cancelled for _, context in self._running.values())
 
     if seeded:
         monkeypatch.setattr(ThreadWorkers, "free", free)
