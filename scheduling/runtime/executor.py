@@ -55,8 +55,8 @@ class Workers(Protocol):
 class ThreadWorkers:
     """Workers that are threads of this process. A thread cannot be ended: a handler that hangs keeps its worker.
 
-    All are started at once, as a failover of many items has no time to; raises RuntimeError if there are fewer. Work
-    goes to the one that has ended its own last, so that few keep a database connection where few are needed.
+    All are started at once, as there is no time for that in a failover of many items; raises RuntimeError if the system
+    gives fewer. Work goes to the one that is free since last, so that few open a connection where few run at one time.
     """
 
     def __init__(self, count: int, *, enter: Enter, isolate: Isolate, wake: Callable[[], None]) -> None:
@@ -110,8 +110,7 @@ class ThreadWorkers:
     def _serve(self, desk: Desk) -> None:
         # Not a ThreadPoolExecutor: its futures would cost the scheduling thread more than the rest of a start.
         while True:
-            result = self._work(*desk.get())
-            self._results.put((desk, result))
+            self._results.put((desk, self._work(*desk.get())))
             self._wake()
 
     def _work(self, context: Context, attempt: Attempt, handler: Handler, job: Job) -> Result:

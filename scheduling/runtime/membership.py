@@ -207,14 +207,13 @@ class Membership:
         if self.instance.holding or self._clock() - self._seen_since < self._session.timeout:
             self._missing_since = {}
             return
-        missing = joined - self.cluster.instances.keys()
-        # As of the reading: what a leader has done since then is not to be waited for a second time.
-        self._missing_since = {id: self._missing_since.get(id, self._answered_at) for id in missing}
-        now = self._clock()
+        # By the clock of the readings: what a leader has done since then neither delays a death nor confirms it.
+        seen_at, missing = self._answered_at, joined - self.cluster.instances.keys()
+        self._missing_since = {id: self._missing_since.get(id, seen_at) for id in missing}
         for id, since in sorted(self._missing_since.items()):
-            if now < since + CONFIRM_SECONDS:
+            if seen_at < since + CONFIRM_SECONDS:
                 # Somebody may have deleted its node, and it registers again at once.
-                self._timer.hasten(since + CONFIRM_SECONDS - now)
+                self._timer.hasten(since + CONFIRM_SECONDS - self._clock())
             elif self._ledger.die(id, by=self.instance.id):
                 logger.warning("instance %s is gone: declared dead", id)
 

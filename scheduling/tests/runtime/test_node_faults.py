@@ -95,6 +95,31 @@ def test_an_instance_whose_node_somebody_deleted_registers_again_and_is_not_decl
     assert stage.ledger.joined() == {"a", "b"}
 
 
+def test_what_a_leader_does_for_long_after_it_missed_one_does_not_confirm_its_death(stage, monkeypatch):
+    stage.configure(sharding_total_count=2)
+    a, b = stage.node("a"), stage.node("b")  # a leads
+    stage.play(12)
+    assign = MemoryRegistry.assign
+
+    def slowly(self, *arguments, **named):
+        stage.seconds += 2 * CONFIRM_SECONDS
+        return assign(self, *arguments, **named)
+
+    del stage.ensemble.sessions["b"]
+    a.membership.wake()
+    with monkeypatch.context() as patched:
+        patched.setattr(MemoryRegistry, "assign", slowly)
+        before = stage.seconds
+        a.node.tick()
+    assert stage.seconds > before
+    assert stage.ledger.joined() == {"a", "b"}
+    b.membership.wake()
+    b.node.tick()
+    stage.play(12)
+    assert b.id == "b"
+    assert stage.ledger.joined() == {"a", "b"}
+
+
 def test_items_of_one_that_is_gone_are_given_out_at_once_and_its_death_is_confirmed_once(stage):
     stage.configure(sharding_total_count=2)
     stage.node("a")  # it leads
